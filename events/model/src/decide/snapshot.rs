@@ -1,0 +1,119 @@
+//! What decisions are made on: the state at one revision, indexed for serving, never changed.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use crate::{
+    ids::{IssuerName, LogId, Revision, ServerId, Slug, TenantId},
+    principal::Principal,
+    registry::{Block, BlockTarget, Grant, Issuer, Server, Settings, State, Subject},
+};
+
+/// An immutable view of the registry at one revision. Published by atomic swap; a decision sees one as a whole.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    log: Option<LogId>,
+    revision: Revision,
+    servers: BTreeMap<Slug, Arc<Server>>,
+    grants: HashMap<Holder, Vec<Arc<Grant>>>,
+    blocks: HashMap<BlockTarget, Vec<Block>>,
+    issuers: BTreeMap<IssuerName, Arc<Issuer>>,
+    settings: Arc<Settings>,
+}
+
+/// Whom a grant is given to. A group is a group only of its issuer and tenant.
+type Holder = (IssuerName, TenantId, Subject);
+
+impl Snapshot {
+    /// The view of a state.
+    #[must_use]
+    pub fn of(state: &State) -> Self {
+        let mut grants: HashMap<Holder, Vec<Arc<Grant>>> = HashMap::new();
+        for grant in state.grants() {
+            let grant = &grant.value;
+            let holder = (grant.issuer.clone(), grant.tenant.clone(), grant.subject.clone());
+            grants.entry(holder).or_default().push(Arc::new(grant.clone()));
+        }
+        let mut blocks: HashMap<BlockTarget, Vec<Block>> = HashMap::new();
+        for block in state.blocks() {
+            blocks.entry(block.value.target.clone()).or_default().push(block.value.clone());
+        }
+        Self {
+            log: state.log(),
+            revision: state.revision().unwrap_or_default(),
+            servers: state.servers().map(|server| (server.slug.clone(), Arc::clone(server))).collect(),
+            grants,
+            blocks,
+            issuers: state.issuers().map(|i| (i.value.name.clone(), Arc::new(i.value.clone()))).collect(),
+            settings: Arc::new(state.settings().map(|settings| settings.value.clone()).unwrap_or_default()),
+        }
+    }
+
+    /// The log it comes from.
+    #[must_use]
+    pub fn log(&self) -> Option<LogId> {
+        self.log
+    }
+
+    /// The last event it holds.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// A server that is not retired, by its slug.
+    #[must_use]
+    pub fn server(&self, slug: &str) -> Option<&Arc<Server>> {
+        self.servers.get(slug)
+    }
+
+    /// The trusted issuers.
+    pub fn issuers(&self) -> impl Iterator<Item = &Arc<Issuer>> {
+        self.issuers.values()
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> &Arc<Settings> {
+        &self.settings
+    }
+
+    /// Whether a block keeps this caller out.
+    #[must_use]
+    pub fn is_blocked(&self, principal: &Principal) -> bool {
+        let client = BlockTarget::Client { issuer: principal.issuer.clone(), client: principal.client.clone() };
+        let user = principal.user.as_ref().map(|user| BlockTarget::User {
+            issuer: principal.issuer.clone(),
+            tenant: principal.tenant.clone(),
+            user: user.clone(),
+        });
+        [Some(client), user]
+            .into_iter()
+            .flatten()
+            .filter_map(|target| self.blocks.get(&target))
+            .flatten()
+            .any(|block| block.not_before.is_none_or(|not_before| principal.issued_at < not_before))
+    }
+
+    /// The servers, by slug.
+    pub(super) fn servers(&self) -> impl Iterator<Item = &Arc<Server>> {
+        self.servers.values()
+    }
+
+    /// The grants that the caller's groups and roles hold on a server, in order of their ids.
+    pub(super) fn grants_of(&self, principal: &Principal, server: ServerId) -> Vec<&Grant> {
+        let groups = principal.groups.iter().cloned().map(Subject::Group);
+        let roles = principal.roles.iter().cloned().map(Subject::Role);
+        let mut held: Vec<&Grant> = groups
+            .chain(roles)
+            .filter_map(|subject| self.grants.get(&(principal.issuer.clone(), principal.tenant.clone(), subject)))
+            .flatten()
+            .map(Arc::as_ref)
+            .filter(|grant| grant.server == server)
+            .collect();
+        held.sort_by_key(|grant| grant.id);
+        held
+    }
+}

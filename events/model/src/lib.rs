@@ -1,0 +1,13 @@
+//! Pure rules of Onedoor.
+//!
+//! Everything that must come out the same on every replica and in every rebuild lives here: what an event is and how it is written
+//! ([`envelope`], [`audit`], [`registry`]), how events become state ([`registry::State::apply`]), who may do what ([`decide`]).
+//! No I/O, no clock, no randomness, no async: time and ids come in as arguments. `tests/` checks the dependency tree.
+
+pub mod ids;
+pub mod audit;
+pub mod decide;
+pub mod envelope;
+pub mod manifest;
+pub mod principal;
+pub mod registry;

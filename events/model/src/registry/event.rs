@@ -1,0 +1,214 @@
+//! Events of the stream `registry`: every change that was asked for. Whether one takes effect is decided by the fold.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{
+    envelope::{EventData, read_data},
+    ids::{
+        AggregateVersion, BlockId, CommandId, Digest, GrantId, IssuerName, LogId, ServerId, ToolName, VersionNumber,
+    },
+};
+
+use super::{Block, Grant, Issuer, Settings};
+
+/// A change, with the command that asked for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RegistryEvent {
+    /// The command; a second event of the same command does nothing.
+    pub command: CommandStamp,
+    /// The version of the aggregate that the command was given for. Restrictive changes carry none: they always win.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<AggregateVersion>,
+    /// The change.
+    #[serde(flatten)]
+    pub change: Change,
+}
+
+/// What a retried command is recognised by, together with its actor.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CommandStamp {
+    /// The caller's name for it.
+    pub id: CommandId,
+    /// Method and path it was sent to.
+    pub route: String,
+    /// Digest of its body: the same id with another body is another command, and refused.
+    pub digest: Digest,
+}
+
+/// What changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+#[expect(missing_docs, reason = "the names say it; the payloads are documented")]
+pub enum Change {
+    LogCreated(LogCreated),
+    ServerRegistered(ManifestSubmitted),
+    ServerUpdated(ManifestSubmitted),
+    VersionApproved(VersionChosen),
+    VersionPromoted(VersionChosen),
+    ServerDisabled(ServerChosen),
+    ServerEnabled(ServerChosen),
+    ServerRetired(ServerChosen),
+    ToolDisabled(ToolChosen),
+    ToolEnabled(ToolChosen),
+    GrantAdded(Grant),
+    GrantRemoved(GrantChosen),
+    BlockAdded(Block),
+    BlockRemoved(BlockChosen),
+    IssuerTrusted(Box<Issuer>),
+    IssuerDistrusted(IssuerChosen),
+    SettingsChanged(Box<Settings>),
+}
+
+/// The first event of every log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LogCreated {
+    /// The log's id.
+    pub log: LogId,
+}
+
+/// A manifest, registered or as an update.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ManifestSubmitted {
+    /// The server.
+    pub server: ServerId,
+    /// The manifest, byte for byte as submitted.
+    pub manifest: String,
+}
+
+/// One version of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VersionChosen {
+    /// The server.
+    pub server: ServerId,
+    /// The version.
+    pub version: VersionNumber,
+}
+
+/// A server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServerChosen {
+    /// The server.
+    pub server: ServerId,
+}
+
+/// One tool of a server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ToolChosen {
+    /// The server.
+    pub server: ServerId,
+    /// The tool.
+    pub tool: ToolName,
+}
+
+/// A grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GrantChosen {
+    /// The grant.
+    pub id: GrantId,
+}
+
+/// A block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BlockChosen {
+    /// The block.
+    pub id: BlockId,
+}
+
+/// An issuer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IssuerChosen {
+    /// The issuer.
+    pub name: IssuerName,
+}
+
+impl Change {
+    /// Whether it only takes away. Such a change carries no expected version and always wins.
+    #[must_use]
+    pub fn is_restrictive(&self) -> bool {
+        match self {
+            Self::ServerDisabled(_)
+            | Self::ToolDisabled(_)
+            | Self::GrantRemoved(_)
+            | Self::BlockAdded(_)
+            | Self::IssuerDistrusted(_) => true,
+            Self::LogCreated(_)
+            | Self::ServerRegistered(_)
+            | Self::ServerUpdated(_)
+            | Self::VersionApproved(_)
+            | Self::VersionPromoted(_)
+            | Self::ServerEnabled(_)
+            | Self::ServerRetired(_)
+            | Self::ToolEnabled(_)
+            | Self::GrantAdded(_)
+            | Self::BlockRemoved(_)
+            | Self::IssuerTrusted(_)
+            | Self::SettingsChanged(_) => false,
+        }
+    }
+}
+
+macro_rules! kinds {
+    ($($variant:ident => $kind:literal,)+) => {
+        impl RegistryEvent {
+            /// Every type this stream was ever written with.
+            pub const KINDS: &'static [&'static str] = &[$($kind),+];
+        }
+
+        impl EventData for RegistryEvent {
+            fn kind(&self) -> &'static str {
+                match &self.change {
+                    $(Change::$variant(_) => $kind,)+
+                }
+            }
+
+            fn upcast(kind: &str, data: &RawValue) -> Option<Result<Self, serde_json::Error>> {
+                let change = match kind {
+                    $($kind => read_data(data).map(Change::$variant),)+
+                    _ => return None,
+                };
+                Some(change.and_then(|change| {
+                    let Stamp { command, expected } = read_data(data)?;
+                    Ok(Self { command, expected, change })
+                }))
+            }
+        }
+    };
+}
+
+kinds! {
+    LogCreated => "dev.onedoor.LogCreated.v1",
+    ServerRegistered => "dev.onedoor.ServerRegistered.v1",
+    ServerUpdated => "dev.onedoor.ServerUpdated.v1",
+    VersionApproved => "dev.onedoor.VersionApproved.v1",
+    VersionPromoted => "dev.onedoor.VersionPromoted.v1",
+    ServerDisabled => "dev.onedoor.ServerDisabled.v1",
+    ServerEnabled => "dev.onedoor.ServerEnabled.v1",
+    ServerRetired => "dev.onedoor.ServerRetired.v1",
+    ToolDisabled => "dev.onedoor.ToolDisabled.v1",
+    ToolEnabled => "dev.onedoor.ToolEnabled.v1",
+    GrantAdded => "dev.onedoor.GrantAdded.v1",
+    GrantRemoved => "dev.onedoor.GrantRemoved.v1",
+    BlockAdded => "dev.onedoor.BlockAdded.v1",
+    BlockRemoved => "dev.onedoor.BlockRemoved.v1",
+    IssuerTrusted => "dev.onedoor.IssuerTrusted.v1",
+    IssuerDistrusted => "dev.onedoor.IssuerDistrusted.v1",
+    SettingsChanged => "dev.onedoor.SettingsChanged.v1",
+}
+
+#[derive(Deserialize)]
+struct Stamp {
+    command: CommandStamp,
+    #[serde(default)]
+    expected: Option<AggregateVersion>,
+}

@@ -1,0 +1,20 @@
+//! The registry: its events, the state they fold into, and the commands that cause them.
+
+mod command;
+mod entity;
+mod event;
+mod fold;
+mod settings;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use command::{Command, NotPlanned};
+pub use entity::{Algorithm, Audience, Block, BlockTarget, Grant, Issuer, Plane, Stage, Subject};
+pub use event::{
+    BlockChosen, Change, CommandStamp, GrantChosen, IssuerChosen, LogCreated, ManifestSubmitted, RegistryEvent,
+    ServerChosen, ToolChosen, VersionChosen,
+};
+pub use fold::{Conflict, FoldError, Verdict};
+pub use settings::{Limits, Settings};
+pub use state::{CommandKey, CommandRecord, Server, ServerVersion, State, Touch, Versioned};

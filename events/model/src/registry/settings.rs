@@ -1,0 +1,98 @@
+//! Settings: what an administrator may change while the door is open.
+
+use std::collections::BTreeSet;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use crate::manifest::Fault;
+
+/// Settings of the whole installation. Absent fields have their defaults.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Settings {
+    /// Sizes and counts that are refused beyond.
+    pub limits: Limits,
+    /// Tolerance for other hosts' clocks when `exp` and `nbf` are checked, in seconds.
+    pub clock_leeway_seconds: u64,
+    /// Lifetime of a Token B that the gateway issues, in seconds; never beyond Token A's.
+    pub token_b_seconds: u64,
+    /// Refusals of one caller that are recorded one by one, per minute; the rest is counted.
+    pub denials_per_minute: u32,
+    /// Browser origins that may call (`Origin`), beside the door's own.
+    pub allowed_origins: BTreeSet<String>,
+    /// Networks that upstreams and identity providers may be in although they are not public: loopback, private, link-local.
+    pub internal_networks: Vec<IpNet>,
+}
+
+/// See [`Settings::limits`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Limits {
+    /// A request's body on the data plane, in bytes.
+    pub body_bytes: u64,
+    /// An upstream's JSON answer, in bytes.
+    pub answer_bytes: u64,
+    /// One server-sent event, in bytes.
+    pub sse_event_bytes: u64,
+    /// Nesting of JSON.
+    pub json_depth: u32,
+    /// Entries on a page where the caller names no number.
+    pub page: u32,
+    /// Entries on a page at most.
+    pub page_max: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            clock_leeway_seconds: 60,
+            token_b_seconds: 300,
+            denials_per_minute: 60,
+            allowed_origins: BTreeSet::new(),
+            internal_networks: Vec::new(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 4 << 20,
+            answer_bytes: 16 << 20,
+            sse_event_bytes: 1 << 20,
+            json_depth: 64,
+            page: 100,
+            page_max: 1_000,
+        }
+    }
+}
+
+impl Settings {
+    /// Everything that is out of range.
+    #[must_use]
+    pub fn faults(&self) -> Vec<Fault> {
+        let limits = &self.limits;
+        let ranges = [
+            ("/limits/bodyBytes", limits.body_bytes, 1 << 10, 64 << 20),
+            ("/limits/answerBytes", limits.answer_bytes, 1 << 10, 256 << 20),
+            ("/limits/sseEventBytes", limits.sse_event_bytes, 1 << 10, 16 << 20),
+            ("/limits/jsonDepth", limits.json_depth.into(), 8, 128),
+            ("/limits/page", limits.page.into(), 1, limits.page_max.into()),
+            ("/limits/pageMax", limits.page_max.into(), 1, 10_000),
+            ("/clockLeewaySeconds", self.clock_leeway_seconds, 0, 300),
+            ("/tokenBSeconds", self.token_b_seconds, 30, 3_600),
+            ("/denialsPerMinute", self.denials_per_minute.into(), 1, 100_000),
+        ];
+        ranges
+            .into_iter()
+            .filter(|(_, value, least, most)| !(least..=most).contains(&value))
+            .map(|(pointer, value, least, most)| Fault {
+                pointer: pointer.to_owned(),
+                message: format!("{value} is out of range"),
+                hint: format!("choose between {least} and {most}"),
+            })
+            .collect()
+    }
+}
