@@ -1,0 +1,61 @@
+//! Following a partition.
+
+use std::sync::Arc;
+
+use onedoor_model::ids::Offset;
+
+use crate::{
+    error::ReadError,
+    port::{EventLog, Partition, Record, Stream},
+};
+
+/// The most records that one step of a [`Tail`] gives.
+const STEP: usize = 1_000;
+
+/// Follows one partition: every record from a given offset on, once, in order, waiting for more at the end.
+#[derive(Debug)]
+pub struct Tail {
+    log: Arc<dyn EventLog>,
+    stream: Stream,
+    partition: Partition,
+    next: Offset,
+}
+
+impl Tail {
+    /// A tail whose first record will be the one at `from`.
+    #[must_use]
+    pub fn new(log: Arc<dyn EventLog>, stream: Stream, partition: Partition, from: Offset) -> Self {
+        Self {
+            log,
+            stream,
+            partition,
+            next: from,
+        }
+    }
+
+    /// The offset of the record that comes next.
+    #[must_use]
+    pub fn position(&self) -> Offset {
+        self.next
+    }
+
+    /// The records that come next, at least one: those that are there, else those that come first.
+    ///
+    /// Cancel-safe: a step that is dropped has taken nothing. After an error the tail stands where it stood.
+    ///
+    /// # Errors
+    /// Those of [`EventLog::read`] and [`EventLog::wait_for`].
+    pub async fn next(&mut self) -> Result<Vec<Record>, ReadError> {
+        loop {
+            let records = self
+                .log
+                .read(self.stream, self.partition, self.next, STEP)
+                .await?;
+            if let Some(last) = records.last() {
+                self.next = last.offset.next();
+                return Ok(records);
+            }
+            self.log.wait_for(self.stream, self.partition, self.next).await?;
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! What appends do.
+
+use std::{collections::BTreeMap, pin::pin};
+
+use bytes::Bytes;
+use futures_util::{future::join_all, poll};
+use onedoor_log::{
+    AppendError, MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES, Partition, ReadError, Refusal, Stream,
+};
+
+use super::support::*;
+
+pub(crate) async fn gives_back_exactly_the_bytes(log: &Log) {
+    let events = vec![
+        Bytes::new(),
+        Bytes::from_static(b"\0"),
+        Bytes::from((0..=u8::MAX).collect::<Vec<_>>()),
+        Bytes::from_static("{\"text\": \"Zürich\u{2028}\"} \r\n".as_bytes()),
+        Bytes::from(vec![0xff; MAX_EVENT_BYTES]),
+    ];
+    for stream in [Stream::Registry, Stream::Audit] {
+        assert_eq!(append(log, stream, events.clone()).await, 0);
+        assert_eq!(append(log, stream, events.clone()).await, events.len() as u64);
+        let back: Vec<_> = everything(log, stream)
+            .await
+            .into_iter()
+            .map(|record| record.bytes)
+            .collect();
+        assert_eq!(back, [events.clone(), events.clone()].concat());
+    }
+}
+
+pub(crate) async fn gives_time_in_milliseconds_that_never_goes_back(log: &Log) {
+    let before = jiff::Timestamp::now().as_millisecond();
+    for n in 0..20 {
+        append(log, Stream::Audit, batch(n, 2, 0)).await;
+    }
+    let after = jiff::Timestamp::now().as_millisecond();
+    let times: Vec<_> = everything(log, Stream::Audit)
+        .await
+        .iter()
+        .map(|record| record.time)
+        .collect();
+    assert!(times.is_sorted());
+    assert!(times.iter().all(|time| time.subsec_nanosecond() % 1_000_000 == 0));
+    assert!(
+        times
+            .iter()
+            .all(|time| (before..=after).contains(&time.as_millisecond()))
+    );
+}
+
+pub(crate) async fn offsets_are_gapless_and_batches_whole_under_concurrent_appends(log: &Log) {
+    let appends = (0..32).map(|task| {
+        let log = log.clone();
+        tokio::spawn(async move {
+            let mut acknowledged = Vec::new();
+            for n in 0..20 {
+                let events = batch(task * 100 + n, 1 + n % 3, n * 10);
+                let first = append(&log, Stream::Audit, events.clone()).await;
+                acknowledged.extend((first..).zip(events));
+                tokio::task::yield_now().await;
+            }
+            acknowledged
+        })
+    });
+    let mut acknowledged = BTreeMap::new();
+    for task in join_all(appends).await {
+        for (offset, event) in task.unwrap() {
+            assert_eq!(
+                acknowledged.insert(offset, event),
+                None,
+                "offset {offset} was given twice"
+            );
+        }
+    }
+    let records = everything(log, Stream::Audit).await;
+    assert_eq!(whole_batches(&records), 32 * 20);
+    let held: BTreeMap<_, _> = records
+        .into_iter()
+        .map(|record| (record.offset.0, record.bytes))
+        .collect();
+    assert_eq!(held, acknowledged);
+}
+
+pub(crate) async fn streams_are_apart(log: &Log) {
+    for (count, stream) in Stream::ALL.into_iter().enumerate() {
+        for n in 0..=count {
+            append(log, stream, one(&format!("{stream} {n}"))).await;
+        }
+    }
+    for (count, stream) in Stream::ALL.into_iter().enumerate() {
+        let texts: Vec<_> = everything(log, stream)
+            .await
+            .into_iter()
+            .map(|record| record.bytes)
+            .collect();
+        let expected: Vec<_> = (0..=count)
+            .map(|n| Bytes::from(format!("{stream} {n}")))
+            .collect();
+        assert_eq!(texts, expected);
+    }
+}
+
+pub(crate) async fn refuses_what_is_too_large_or_empty_and_goes_on(log: &Log) {
+    let event = |bytes| Bytes::from(vec![b'x'; bytes]);
+    let refusal = async |events| match log.append(Stream::Audit, P0, events).await {
+        Err(AppendError::Refused(refusal)) => refusal,
+        other => panic!("not refused: {other:?}"),
+    };
+    assert!(matches!(refusal(vec![]).await, Refusal::EmptyBatch));
+    assert!(matches!(
+        refusal(vec![event(1), event(MAX_EVENT_BYTES + 1)]).await,
+        Refusal::EventTooLarge { index: 1, .. }
+    ));
+    assert!(matches!(
+        refusal(vec![event(1); MAX_BATCH_EVENTS + 1]).await,
+        Refusal::BatchTooLarge { .. }
+    ));
+    assert!(matches!(
+        refusal(vec![
+            event(MAX_EVENT_BYTES);
+            MAX_BATCH_BYTES / MAX_EVENT_BYTES + 1
+        ])
+        .await,
+        Refusal::BatchTooLarge { .. }
+    ));
+    assert_eq!(bounds(log, Stream::Audit).await.end, at(0));
+    assert_eq!(
+        append(log, Stream::Audit, vec![event(1); MAX_BATCH_EVENTS]).await,
+        0
+    );
+    let largest = vec![event(MAX_EVENT_BYTES); MAX_BATCH_BYTES / MAX_EVENT_BYTES];
+    assert_eq!(append(log, Stream::Audit, largest).await, MAX_BATCH_EVENTS as u64);
+}
+
+pub(crate) async fn refuses_a_partition_that_is_not_there(log: &Log) {
+    for stream in Stream::ALL {
+        let none = Partition(log.partitions(stream));
+        assert!(matches!(
+            log.append(stream, none, one("lost")).await,
+            Err(AppendError::Refused(Refusal::NoSuchPartition(_)))
+        ));
+        assert!(matches!(
+            log.read(stream, none, at(0), 1).await,
+            Err(ReadError::NoSuchPartition(_))
+        ));
+        assert!(matches!(
+            log.bounds(stream, none).await,
+            Err(ReadError::NoSuchPartition(_))
+        ));
+        assert!(matches!(
+            log.wait_for(stream, none, at(0)).await,
+            Err(ReadError::NoSuchPartition(_))
+        ));
+    }
+}
+
+pub(crate) async fn keeps_the_newest_denials_and_everything_else(log: &Log) {
+    for n in 0..100 {
+        for stream in Stream::ALL {
+            assert_eq!(append(log, stream, batch(n, 3, 100)).await, n as u64 * 3);
+        }
+    }
+    for stream in [Stream::Registry, Stream::Audit] {
+        assert_eq!(bounds(log, stream).await.first, at(0));
+        assert_eq!(whole_batches(&everything(log, stream).await), 100);
+    }
+    let held = bounds(log, Stream::Denials).await;
+    assert_eq!(held.end, at(300));
+    let records = everything(log, Stream::Denials).await;
+    let expected: Vec<_> = (0..100)
+        .flat_map(|n| batch(n, 3, 100))
+        .skip(300 - records.len())
+        .collect();
+    let events: Vec<_> = records.iter().map(|record| record.bytes.clone()).collect();
+    assert_eq!(events, expected);
+    let weight: u64 = records.iter().map(|record| record.bytes.len() as u64 + 32).sum();
+    assert!(
+        (DENIALS_BYTES - 200..=DENIALS_BYTES).contains(&weight),
+        "{weight} bytes are kept"
+    );
+    let before = at(held.first.0 - 1);
+    assert!(matches!(
+        log.read(Stream::Denials, P0, before, 10).await,
+        Err(ReadError::Truncated { first }) if first == held.first
+    ));
+}
+
+pub(crate) async fn keeps_the_newest_denial_however_large(log: &Log) {
+    append(log, Stream::Denials, one("small")).await;
+    let large = Bytes::from(vec![b'x'; 2 * usize::try_from(DENIALS_BYTES).unwrap()]);
+    append(log, Stream::Denials, vec![large.clone(), large.clone()]).await;
+    let records = everything(log, Stream::Denials).await;
+    assert_eq!(offsets(&records), [2]);
+    assert_eq!(append(log, Stream::Denials, one("small")).await, 3);
+    assert_eq!(offsets(&everything(log, Stream::Denials).await), [3]);
+}
+
+pub(crate) async fn a_dropped_append_is_whole_or_absent(log: &Log) {
+    for n in 0..100 {
+        let mut append = pin!(log.append(Stream::Audit, P0, batch(n, 3, 2_000)));
+        for _ in 0..n % 4 {
+            if poll!(&mut append).is_ready() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+    // An append is answered after those before it were dealt with.
+    let last = append(log, Stream::Audit, batch(100, 1, 0)).await;
+    let records = everything(log, Stream::Audit).await;
+    assert_eq!(records.len() as u64, last + 1);
+    let stored = whole_batches(&records);
+    assert!(
+        (2..=76).contains(&stored),
+        "{stored} batches: those never polled are absent, others may be there"
+    );
+}
