@@ -1,0 +1,206 @@
+//! Reading a stream chunk by chunk, holding at most one event.
+
+use bytes::{Buf, Bytes, BytesMut};
+use thiserror::Error;
+
+/// A reader of one event stream.
+///
+/// `id` and `retry` fields are ignored: revision 2026-07-28 of MCP has no resumption.
+#[derive(Debug)]
+pub struct SseReader {
+    max_event: usize,
+    /// The current line, if a chunk ended inside it.
+    line: BytesMut,
+    /// The last line ended in CR: an LF that follows belongs to it.
+    after_cr: bool,
+    /// No line has ended yet: the first may start with a byte order mark.
+    at_start: bool,
+    event: Event,
+}
+
+/// The event being read.
+#[derive(Debug, Default)]
+struct Event {
+    data: Data,
+    /// Of another type than `message`.
+    is_other_type: bool,
+}
+
+/// The data of an event. One line, the usual case, stays the piece of the chunk it came in.
+#[derive(Debug, Default)]
+enum Data {
+    #[default]
+    None,
+    Line(Bytes),
+    Lines(BytesMut),
+}
+
+/// What a stream holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SseItem {
+    /// An event with data.
+    Event {
+        /// Whether its type is `message`, the default. MCP has no other.
+        is_message: bool,
+        /// Its data lines, joined by LF. Not checked to be UTF-8: what reads them does.
+        data: Bytes,
+    },
+    /// A comment line: a sign of life, nothing else.
+    Comment,
+}
+
+/// Why reading ended. The upstream's fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum SseFault {
+    /// An event larger than the limit.
+    #[error("event larger than {limit} bytes")]
+    TooLarge {
+        /// The limit.
+        limit: usize,
+    },
+}
+
+impl SseReader {
+    /// A reader of events of at most `max_event` bytes, counting a line and the data before it.
+    #[must_use]
+    pub fn new(max_event: usize) -> Self {
+        Self {
+            max_event,
+            line: BytesMut::new(),
+            after_cr: false,
+            at_start: true,
+            event: Event::default(),
+        }
+    }
+
+    /// Takes bytes off the front of `chunk` up to the end of the next item. `None`: the chunk is used up, go on with
+    /// the next one.
+    ///
+    /// # Errors
+    /// When an event is too large; the stream cannot be read further.
+    pub fn next(&mut self, chunk: &mut Bytes) -> Result<Option<SseItem>, SseFault> {
+        while let Some(line) = self.next_line(chunk)? {
+            if let Some(item) = self.event.take_line(&line) {
+                return Ok(Some(item));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether an event has begun and not ended. At the end of the stream it is lost (WHATWG HTML 9.2.6).
+    #[must_use]
+    pub fn is_mid_event(&self) -> bool {
+        !self.line.is_empty() || !matches!(self.event.data, Data::None)
+    }
+
+    /// The next line without its end; `None` if the chunk ends before the line does.
+    fn next_line(&mut self, chunk: &mut Bytes) -> Result<Option<Bytes>, SseFault> {
+        if self.after_cr && !chunk.is_empty() {
+            self.after_cr = false;
+            if chunk.first() == Some(&b'\n') {
+                chunk.advance(1);
+            }
+        }
+        let Some(end) = memchr::memchr2(b'\n', b'\r', chunk) else {
+            self.check_size(chunk.len())?;
+            self.line.extend_from_slice(chunk);
+            chunk.clear();
+            return Ok(None);
+        };
+        self.check_size(end)?;
+        let piece = chunk.split_to(end);
+        self.after_cr = chunk.first() == Some(&b'\r');
+        chunk.advance(1);
+        Ok(Some(self.complete_line(piece)))
+    }
+
+    fn complete_line(&mut self, piece: Bytes) -> Bytes {
+        let mut line = if self.line.is_empty() {
+            piece
+        } else {
+            self.line.extend_from_slice(&piece);
+            self.line.split().freeze()
+        };
+        let has_mark = self.at_start && line.starts_with("\u{feff}".as_bytes());
+        self.at_start = false;
+        if has_mark {
+            line.advance("\u{feff}".len());
+        }
+        line
+    }
+
+    /// Refuses the event if `more` bytes would make it too large.
+    fn check_size(&self, more: usize) -> Result<(), SseFault> {
+        let size = self.event.data.len() + self.line.len() + more;
+        if size > self.max_event {
+            Err(SseFault::TooLarge {
+                limit: self.max_event,
+            })
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Event {
+    /// Takes a line in (WHATWG HTML 9.2.6); gives the item it completes.
+    fn take_line(&mut self, line: &Bytes) -> Option<SseItem> {
+        if line.is_empty() {
+            return self.dispatch();
+        }
+        let (name, value) = match memchr::memchr(b':', line) {
+            Some(0) => return Some(SseItem::Comment),
+            Some(colon) => (&line[..colon], line.slice(colon + 1..)),
+            None => (&line[..], Bytes::new()),
+        };
+        let value = if value.first() == Some(&b' ') {
+            value.slice(1..)
+        } else {
+            value
+        };
+        match name {
+            b"data" => self.data.push_line(value),
+            b"event" => self.is_other_type = !value.is_empty() && value != "message",
+            _ => {}
+        }
+        None
+    }
+
+    /// Ends the event. One without data is none.
+    fn dispatch(&mut self) -> Option<SseItem> {
+        let event = std::mem::take(self);
+        let data = match event.data {
+            Data::None => return None,
+            Data::Line(line) => line,
+            Data::Lines(lines) => lines.freeze(),
+        };
+        Some(SseItem::Event {
+            is_message: !event.is_other_type,
+            data,
+        })
+    }
+}
+
+impl Data {
+    fn len(&self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Line(line) => line.len(),
+            Self::Lines(lines) => lines.len(),
+        }
+    }
+
+    fn push_line(&mut self, line: Bytes) {
+        *self = match std::mem::take(self) {
+            Self::None => Self::Line(line),
+            Self::Line(first) => Self::Lines(joined(BytesMut::from(first), &line)),
+            Self::Lines(lines) => Self::Lines(joined(lines, &line)),
+        };
+    }
+}
+
+fn joined(mut lines: BytesMut, line: &[u8]) -> BytesMut {
+    lines.extend_from_slice(b"\n");
+    lines.extend_from_slice(line);
+    lines
+}

@@ -1,0 +1,209 @@
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::*;
+
+/// What a stream gives when it comes in these chunks.
+fn read(chunks: &[&[u8]], max_event: usize) -> Result<Vec<SseItem>, SseFault> {
+    let mut reader = SseReader::new(max_event);
+    let mut items = Vec::new();
+    for chunk in chunks {
+        let mut chunk = Bytes::copy_from_slice(chunk);
+        while let Some(item) = reader.next(&mut chunk)? {
+            items.push(item);
+        }
+        assert!(chunk.is_empty());
+    }
+    Ok(items)
+}
+
+fn message(data: &str) -> SseItem {
+    SseItem::Event {
+        is_message: true,
+        data: Bytes::copy_from_slice(data.as_bytes()),
+    }
+}
+
+fn other(data: &str) -> SseItem {
+    SseItem::Event {
+        is_message: false,
+        data: Bytes::copy_from_slice(data.as_bytes()),
+    }
+}
+
+/// Streams and what they mean (WHATWG HTML 9.2.6).
+fn table() -> Vec<(&'static str, Vec<SseItem>)> {
+    vec![
+        ("data: {}\n\n", vec![message("{}")]),
+        (
+            "event: message\ndata: 1\n\nevent: message\ndata: 2\n\n",
+            vec![message("1"), message("2")],
+        ),
+        (
+            "data: a\r\n\r\ndata: b\r\rdata: c\n\n",
+            vec![message("a"), message("b"), message("c")],
+        ),
+        (
+            "data: a\r\ndata: b\rdata: c\ndata\n\n",
+            vec![message("a\nb\nc\n")],
+        ),
+        ("data:a\ndata: b\ndata:  c\n\n", vec![message("a\nb\n c")]),
+        ("\u{feff}data: a\n\n", vec![message("a")]),
+        ("\u{feff}\u{feff}data: a\n\n", vec![]),
+        ("data: a\n\n\u{feff}data: b\n\n", vec![message("a")]),
+        (
+            ":\n\n: ping\r\ndata: a\n: inside\n\n",
+            vec![SseItem::Comment, SseItem::Comment, SseItem::Comment, message("a")],
+        ),
+        (
+            "id: 7\nretry: 10\nx: y\nDATA: no\ndata: a\n\n",
+            vec![message("a")],
+        ),
+        ("id: 7\n\nevent: ping\n\ndata: a\n\n", vec![message("a")]),
+        (
+            "event: ping\ndata: a\n\ndata: b\n\n",
+            vec![other("a"), message("b")],
+        ),
+        ("event: ping\nevent:\ndata: a\n\n", vec![message("a")]),
+        ("event:  message\ndata: a\n\n", vec![other("a")]),
+        (
+            "data\n\ndata:\n\ndata: \n\n",
+            vec![message(""), message(""), message("")],
+        ),
+        ("data\ndata\n\n", vec![message("\n")]),
+        ("\n\n\r\n\r\n\r\r", vec![]),
+        ("data: unfinished\n", vec![]),
+        ("data: a: b\n\n", vec![message("a: b")]),
+    ]
+}
+
+#[test]
+fn streams_are_read_as_the_standard_says() {
+    for (stream, expected) in table() {
+        assert_eq!(read(&[stream.as_bytes()], MAX_EVENT), Ok(expected), "{stream:?}");
+    }
+}
+
+#[test]
+fn where_chunks_end_does_not_matter() {
+    for (stream, expected) in table() {
+        let bytes = stream.as_bytes();
+        for cut in 0..=bytes.len() {
+            for second in cut..=bytes.len() {
+                let chunks = [&bytes[..cut], &bytes[cut..second], &bytes[second..]];
+                assert_eq!(
+                    read(&chunks, MAX_EVENT),
+                    Ok(expected.clone()),
+                    "{stream:?} cut at {cut}, {second}"
+                );
+            }
+        }
+        let single: Vec<_> = bytes.chunks(1).collect();
+        assert_eq!(read(&single, MAX_EVENT), Ok(expected), "{stream:?}");
+    }
+}
+
+#[test]
+fn data_that_is_no_utf8_is_passed_to_its_reader() {
+    let items = read(&[b"data: \xFF\n\n"], MAX_EVENT).unwrap();
+    assert_eq!(
+        items,
+        [SseItem::Event {
+            is_message: true,
+            data: Bytes::from_static(b"\xFF")
+        }]
+    );
+}
+
+#[test]
+fn an_item_is_given_before_the_next_is_looked_at() {
+    let mut reader = SseReader::new(8);
+    let mut chunk = Bytes::from_static(b"data: a\n\ndata: far too large");
+    assert_eq!(reader.next(&mut chunk), Ok(Some(message("a"))));
+    assert_eq!(chunk, "data: far too large");
+    assert_eq!(reader.next(&mut chunk), Err(SseFault::TooLarge { limit: 8 }));
+}
+
+#[test]
+fn events_are_limited_however_they_are_cut() {
+    let fault = Err(SseFault::TooLarge { limit: 20 });
+    for stream in [
+        "data: 0123456789012345\n\n",
+        "data: 01234\ndata: 01234\ndata: 01234\n\n",
+        ": 0123456789012345678901\n",
+        "endless-line-without-an-end",
+    ] {
+        assert_eq!(read(&[stream.as_bytes()], 20), fault, "{stream:?}");
+        let single: Vec<_> = stream.as_bytes().chunks(1).collect();
+        assert_eq!(read(&single, 20), fault, "{stream:?}");
+    }
+    // What counts is one event, not the stream.
+    let many = "data: 01234567890123\n\n: ping\n".repeat(1000);
+    assert_eq!(read(&[many.as_bytes()], 20).unwrap().len(), 2000);
+    let empty_lines = "data\n".repeat(1 << 12) + "\n";
+    assert!(read(&[empty_lines.as_bytes()], 1 << 11).is_err());
+}
+
+#[test]
+fn an_unfinished_event_is_noticed() {
+    for (stream, expected) in [
+        ("", false),
+        ("data: a\n\n", false),
+        ("data: a\n", true),
+        ("data", true),
+        ("data: a\n\nevent: x", true),
+        (": comment\n", false),
+    ] {
+        let mut reader = SseReader::new(MAX_EVENT);
+        let mut chunk = Bytes::from_static(stream.as_bytes());
+        while reader.next(&mut chunk).unwrap().is_some() {}
+        assert_eq!(reader.is_mid_event(), expected, "{stream:?}");
+    }
+}
+
+#[test]
+fn one_line_in_one_chunk_is_not_copied() {
+    let mut reader = SseReader::new(MAX_EVENT);
+    let mut chunk = Bytes::from_static(b"data: {\"a\":1}\n\n");
+    let whole = chunk.clone();
+    let Ok(Some(SseItem::Event { data, .. })) = reader.next(&mut chunk) else {
+        panic!("an event")
+    };
+    assert_eq!(data.as_ptr(), whole[6..].as_ptr());
+}
+
+#[test]
+fn events_are_written_as_other_readers_expect_them() {
+    let mut out = Vec::new();
+    write_event(b"{\"a\":1}", &mut out);
+    write_event(b"1\r\n2\r3\n", &mut out);
+    write_event(b"", &mut out);
+    let expected = "event: message\ndata: {\"a\":1}\n\n\
+                    event: message\ndata: 1\ndata: 2\ndata: 3\ndata: \n\n\
+                    event: message\ndata: \n\n";
+    assert_eq!(String::from_utf8(out).unwrap(), expected);
+    assert_eq!(read(&[KEEP_ALIVE], MAX_EVENT), Ok(vec![SseItem::Comment]));
+}
+
+proptest! {
+    #[test]
+    fn any_stream_in_any_chunks_gives_the_same(
+        stream in "(data|event|id|retry|:|: |x|\r\n|\n|\r|\u{feff}|message|é){0,40}",
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
+    ) {
+        let bytes = stream.as_bytes();
+        let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+        cuts.extend([0, bytes.len()]);
+        cuts.sort_unstable();
+        let chunks: Vec<_> = cuts.windows(2).map(|cut| &bytes[cut[0]..cut[1]]).collect();
+        prop_assert_eq!(read(&chunks, MAX_EVENT), read(&[bytes], MAX_EVENT));
+    }
+
+    #[test]
+    fn what_is_written_is_read(data in "[a-z :\r\n]{0,20}") {
+        let mut out = Vec::new();
+        write_event(data.as_bytes(), &mut out);
+        let expected = data.replace("\r\n", "\n").replace('\r', "\n");
+        prop_assert_eq!(read(&[&out], MAX_EVENT), Ok(vec![message(&expected)]));
+    }
+}
