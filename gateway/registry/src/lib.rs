@@ -1,0 +1,10 @@
+//! The live registry of a replica: it follows the stream `registry`, folds it, publishes immutable snapshots by atomic swap, and
+//! appends commands. What it serves depends on nothing but the log.
+
+mod boot;
+mod command;
+mod follow;
+
+pub use boot::Boot;
+pub use command::{Applied, Order, Rejected};
+pub use follow::{FollowError, Registry, Stopped};
