@@ -1,0 +1,227 @@
+//! Trusted issuers: list, trust, change, distrust.
+
+use std::collections::BTreeSet;
+
+use deserr::Deserr;
+use onedoor_model::{
+    ids::{AggregateVersion, ClientId, IssuerName, Scope, TenantId},
+    registry::{Algorithm, Command, Issuer, Plane},
+};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::{
+    Api,
+    action::{ChangeIssuers, ReadIssuers},
+    answer::{Changed, Created, Plain, Removed},
+    body::{Given, Json, Nothing},
+    endpoint::{Named, endpoint},
+    faults::Faults,
+    order::{Done, Incoming},
+    page,
+    permission::May,
+    precondition::IfMatch,
+    read::Read,
+    refusal::Refusal,
+    servers::limits,
+    text::Text,
+    view::{IssuerList, IssuerView},
+};
+
+/// The name of the list, in its cursors.
+const LIST: &str = "issuers";
+
+/// Which part of the list.
+#[derive(Debug, Deserr, IntoParams)]
+#[deserr(error = Faults, deny_unknown_fields)]
+struct PageQuery {
+    /// Where the last page ended.
+    #[deserr(default)]
+    cursor: Option<String>,
+    /// Entries on a page: 100 where none is named, at most 1,000, unless the settings say otherwise.
+    #[deserr(default)]
+    #[param(value_type = Option<u32>)]
+    limit: Option<Text<u32>>,
+}
+
+/// An issuer to be trusted.
+#[derive(Debug, Deserr, ToSchema)]
+#[deserr(error = Faults, deny_unknown_fields, rename_all = camelCase)]
+#[schema(rename_all = "camelCase")]
+struct NewIssuer {
+    /// Its name here.
+    #[schema(value_type = String)]
+    name: Text<IssuerName>,
+    /// The `iss` values it signs with. `{tenantid}` in one stands for each of `tenants`.
+    urls: Vec<String>,
+    /// The tenants accepted.
+    #[schema(value_type = Vec<String>)]
+    tenants: Vec<Text<TenantId>>,
+    /// Where its signing keys are (RFC 7517).
+    jwks_uri: String,
+    /// The URL clients are sent to for a token (RFC 9728 `authorization_servers`).
+    authorization_server: String,
+    /// Signature algorithms accepted.
+    #[schema(value_type = Vec<String>)]
+    algorithms: Vec<Text<Algorithm>>,
+    /// What a token for the data plane must be.
+    data: NewPlane,
+    /// What a token for the admin plane must be; none: its tokens are no good there.
+    #[deserr(default)]
+    admin: Option<NewPlane>,
+}
+
+/// What a token must be to be accepted on one of the planes.
+#[derive(Debug, Deserr, ToSchema)]
+#[deserr(error = Faults, deny_unknown_fields, rename_all = camelCase)]
+#[schema(rename_all = "camelCase")]
+struct NewPlane {
+    /// Accepted `aud` values. The planes of an issuer share none.
+    audiences: Vec<String>,
+    /// Client apps to let in (`azp`, `appid`).
+    #[schema(value_type = Vec<String>)]
+    clients: Vec<Text<ClientId>>,
+    /// A delegated scope that a user's token must hold.
+    #[deserr(default)]
+    #[schema(value_type = Option<String>)]
+    required_scope: Option<Text<Scope>>,
+}
+
+impl Given for NewIssuer {}
+
+pub(crate) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(endpoint(__path_list, list))
+        .routes(endpoint(__path_trust, trust))
+        .routes(endpoint(__path_change, change))
+        .routes(endpoint(__path_distrust, distrust))
+}
+
+/// List trusted issuers
+#[utoipa::path(get, path = "/issuers", operation_id = "listIssuers", tag = "issuers")]
+async fn list(_may: May<ReadIssuers>, read: Read<PageQuery>) -> Result<Plain<IssuerList>, Refusal> {
+    let PageQuery { cursor, limit } = read.query;
+    let limit = page::limit(limit.map(|Text(limit)| limit), &limits(&read.state))?;
+    let after = cursor
+        .map(|cursor| page::read::<IssuerName>(LIST, &cursor))
+        .transpose()?;
+    let views = read
+        .state
+        .issuers()
+        .map(|issuer| (issuer.value.name.clone(), IssuerView::of(issuer)));
+    let page = page::page(LIST, views, after.as_ref(), limit);
+    Ok(Plain(IssuerList {
+        issuers: page.items,
+        next_cursor: page.next_cursor,
+    }))
+}
+
+/// Trust an issuer
+#[utoipa::path(post, path = "/issuers", operation_id = "trustIssuer", tag = "issuers")]
+async fn trust(
+    may: May<ChangeIssuers>,
+    incoming: Incoming<Json<NewIssuer>>,
+) -> Result<Created<IssuerView>, Refusal> {
+    let issuer = incoming.body.0.into_issuer().map_err(Refusal::Body)?;
+    let name = issuer.name.clone();
+    let command = Command::Trust(Box::new(issuer));
+    let done = may
+        .execute(incoming.head, command, Some(AggregateVersion::NONE))
+        .await?;
+    let (view, version) = viewed(&done, &name)?;
+    Ok(Created {
+        view,
+        version,
+        location: None,
+        applied: done.applied,
+    })
+}
+
+/// Change a trusted issuer
+#[utoipa::path(put, path = "/issuers/{name}", operation_id = "changeIssuer", tag = "issuers")]
+async fn change(
+    may: May<ChangeIssuers>,
+    Named(name): Named<IssuerName>,
+    incoming: Incoming<Json<NewIssuer>, IfMatch>,
+) -> Result<Changed<IssuerView>, Refusal> {
+    let issuer = incoming.body.0.into_issuer().map_err(Refusal::Body)?;
+    if issuer.name != name {
+        let hint = format!("write {:?}, or trust another issuer", name.as_str());
+        return Err(Refusal::Body(Faults::one(
+            "/name",
+            "is not the name in the path",
+            hint,
+        )));
+    }
+    let state = may.api.registry.state();
+    if state.issuer(&name).is_none() && !may.is_retry(&state, &incoming.head) {
+        return Err(Refusal::NotFound(format!("issuer {name}")));
+    }
+    let command = Command::Trust(Box::new(issuer));
+    let done = may.execute(incoming.head, command, Some(incoming.when.0)).await?;
+    let (view, version) = viewed(&done, &name)?;
+    Ok(Changed {
+        view,
+        version,
+        applied: done.applied,
+    })
+}
+
+/// Distrust an issuer
+///
+/// Its tokens are good for nothing from the answer on. It takes no `If-Match`: it always wins.
+#[utoipa::path(
+    delete,
+    path = "/issuers/{name}",
+    operation_id = "distrustIssuer",
+    tag = "issuers"
+)]
+async fn distrust(
+    may: May<ChangeIssuers>,
+    Named(name): Named<IssuerName>,
+    incoming: Incoming<Nothing>,
+) -> Result<Removed, Refusal> {
+    let done = may
+        .execute(incoming.head, Command::Distrust { name }, None)
+        .await?;
+    Ok(Removed(done.applied))
+}
+
+fn viewed(done: &Done, name: &IssuerName) -> Result<(IssuerView, AggregateVersion), Refusal> {
+    let issuer = done.state.issuer(name).ok_or(Refusal::Gone {
+        revision: done.applied.revision,
+    })?;
+    Ok((IssuerView::of(issuer), issuer.changed.version()))
+}
+
+impl NewIssuer {
+    /// The issuer, if it is usable and safe.
+    fn into_issuer(self) -> Result<Issuer, Faults> {
+        let issuer = Issuer {
+            name: self.name.0,
+            urls: self.urls,
+            tenants: set(self.tenants),
+            jwks_uri: self.jwks_uri,
+            authorization_server: self.authorization_server,
+            algorithms: set(self.algorithms),
+            data: self.data.into_plane(),
+            admin: self.admin.map(NewPlane::into_plane),
+        };
+        Faults::refuse_any(issuer.faults())?;
+        Ok(issuer)
+    }
+}
+
+impl NewPlane {
+    fn into_plane(self) -> Plane {
+        Plane {
+            audiences: self.audiences.into_iter().collect(),
+            clients: set(self.clients),
+            required_scope: self.required_scope.map(|Text(scope)| scope),
+        }
+    }
+}
+
+fn set<T: Ord>(texts: Vec<Text<T>>) -> BTreeSet<T> {
+    texts.into_iter().map(|Text(value)| value).collect()
+}

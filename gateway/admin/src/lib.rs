@@ -1,0 +1,112 @@
+//! The admin plane: the registry API with its OpenAPI document.
+//!
+//! [`router`] is all there is to it. A command can be given only with leave for an action ([`permission::May`]), and only
+//! handlers that ask for leave can be routed ([`endpoint`]); who has leave stands in one table ([`action`]). Every refusal is one type,
+//! [`refusal::Refusal`], rendered in one place.
+
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        reason = "a test fails by panicking"
+    )
+)]
+
+mod action;
+mod answer;
+mod audit;
+mod blocks;
+mod body;
+mod endpoint;
+mod faults;
+mod grants;
+mod history;
+mod idempotency;
+mod issuers;
+mod lifecycle;
+mod manifests;
+mod openapi;
+mod order;
+mod owner;
+mod page;
+mod permission;
+mod precondition;
+mod problem;
+mod read;
+mod reason;
+mod refusal;
+mod router;
+mod servers;
+mod settings;
+#[cfg(test)]
+mod testing;
+mod text;
+mod view;
+
+use std::{fmt, net::IpAddr, sync::Arc};
+
+use onedoor_authn::Verifier;
+use onedoor_model::principal::Principal;
+use onedoor_projector::Store;
+use onedoor_registry::Registry;
+
+pub use self::{
+    action::{Action, Reach, Role},
+    refusal::Reason,
+    router::{openapi, router},
+};
+
+/// What the admin plane works with.
+#[derive(Clone)]
+pub struct Deps {
+    /// The live registry.
+    pub registry: Arc<Registry>,
+    /// Histories and the audit index.
+    pub store: Store,
+    /// Who calls.
+    pub verifier: Arc<Verifier>,
+    /// Where refusals are told.
+    pub denied: Arc<dyn Denied>,
+}
+
+/// Where refusals of callers are told, to be recorded.
+pub trait Denied: Send + Sync + fmt::Debug {
+    /// A caller was refused. Never waits: a refusal does not wait for its record.
+    fn denied(&self, request: DeniedRequest<'_>);
+}
+
+/// A request that was refused: nobody is known to have sent it, or its sender may not do this.
+#[derive(Clone, Copy, Debug)]
+pub struct DeniedRequest<'a> {
+    /// Method and route, such as `POST /api/v1/servers/{slug}/approve`.
+    pub operation: &'a str,
+    /// Who was refused; none where the authentication failed.
+    pub caller: Option<&'a Principal>,
+    /// Where it came from, if the listener put `ConnectInfo<SocketAddr>` into the request's extensions.
+    pub source: Option<IpAddr>,
+    /// Why: a reason of the authentication, `blocked`, `no_role` or `not_owner`.
+    pub reason: &'static str,
+}
+
+/// What handlers work with.
+#[derive(Clone)]
+pub(crate) struct Api {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) rows: Store,
+    pub(crate) verifier: Arc<Verifier>,
+    pub(crate) denied: Arc<dyn Denied>,
+}
+
+impl fmt::Debug for Deps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Deps")
+    }
+}
+
+impl fmt::Debug for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Api")
+    }
+}

@@ -1,0 +1,97 @@
+//! How a trusted issuer is shown.
+
+use onedoor_model::registry::{Issuer, Plane, Versioned};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::TouchView;
+
+/// A page of issuers.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct IssuerList {
+    /// By name.
+    pub issuers: Vec<IssuerView>,
+    /// Give it as `cursor` to get what follows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// A trusted issuer.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct IssuerView {
+    /// Its name here.
+    pub name: String,
+    /// The `iss` values it signs with.
+    pub urls: Vec<String>,
+    /// The tenants accepted.
+    pub tenants: Vec<String>,
+    /// Where its signing keys are.
+    pub jwks_uri: String,
+    /// The URL clients are sent to for a token.
+    pub authorization_server: String,
+    /// Signature algorithms accepted.
+    pub algorithms: Vec<String>,
+    /// What a token for the data plane must be.
+    pub data: PlaneView,
+    /// What a token for the admin plane must be; none: its tokens are no good there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub admin: Option<PlaneView>,
+    /// What `If-Match` names: the revision of its last change.
+    pub version: u64,
+    /// Its last change.
+    pub changed: TouchView,
+}
+
+/// What a token must be to be accepted on one of the planes.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PlaneView {
+    /// Accepted `aud` values.
+    pub audiences: Vec<String>,
+    /// Client apps let in.
+    pub clients: Vec<String>,
+    /// The scope that a user's token must hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub required_scope: Option<String>,
+}
+
+impl IssuerView {
+    /// How an issuer is shown.
+    #[must_use]
+    pub(crate) fn of(issuer: &Versioned<Issuer>) -> Self {
+        let Versioned { value, changed } = issuer;
+        Self {
+            name: value.name.to_string(),
+            urls: value.urls.clone(),
+            tenants: texts(&value.tenants),
+            jwks_uri: value.jwks_uri.clone(),
+            authorization_server: value.authorization_server.clone(),
+            // An algorithm's name is that of its variant.
+            algorithms: value
+                .algorithms
+                .iter()
+                .map(|algorithm| format!("{algorithm:?}"))
+                .collect(),
+            data: PlaneView::of(&value.data),
+            admin: value.admin.as_ref().map(PlaneView::of),
+            version: changed.version().0,
+            changed: TouchView::of(changed),
+        }
+    }
+}
+
+impl PlaneView {
+    fn of(plane: &Plane) -> Self {
+        Self {
+            audiences: texts(&plane.audiences),
+            clients: texts(&plane.clients),
+            required_scope: plane.required_scope.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+fn texts<'a, T: ToString + 'a>(values: impl IntoIterator<Item = &'a T>) -> Vec<String> {
+    values.into_iter().map(ToString::to_string).collect()
+}

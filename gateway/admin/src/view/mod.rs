@@ -1,0 +1,23 @@
+//! What answers look like. Apart from the model, so that one can change without the other.
+
+mod block;
+mod call;
+mod grant;
+mod history;
+mod issuer;
+mod manifest;
+mod server;
+mod settings;
+mod touch;
+
+pub(crate) use self::{
+    block::{BlockList, BlockView},
+    call::CallList,
+    grant::{GrantList, GrantView},
+    history::HistoryList,
+    issuer::{IssuerList, IssuerView},
+    manifest::{CheckView, compare},
+    server::{ServerList, ServerStatus, ServerView},
+    settings::SettingsView,
+    touch::TouchView,
+};
