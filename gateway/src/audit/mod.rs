@@ -1,0 +1,11 @@
+//! The audit path. A call is dispatched only after its record is acknowledged; refusals are recorded without ever being waited for.
+
+mod admin;
+mod denials;
+mod recorder;
+
+pub(crate) use admin::AdminDenials;
+pub(crate) use denials::Denials;
+pub use recorder::AuditUnavailable;
+pub(crate) use recorder::AuditClosed;
+pub(crate) use recorder::{Recorder, Recording};

@@ -1,0 +1,232 @@
+//! Recording calls: one task seals the events of this boot into its hash chain and appends them in batches.
+//!
+//! Invariants:
+//! - Whoever may record a call has a [`Room`], which has space for both of its events, so that an outcome never waits nor is lost.
+//! - An event that was taken is appended until the log has it: an unclear append is repeated with the same bytes, and readers drop
+//!   duplicates by id. Only the end of the process ends that; then the boot is closed by the next one.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use onedoor_log::{AppendError, EventLog, Partition, Stream};
+use onedoor_model::{
+    audit::{AuditEvent, BootClosed, BootEnd, BootOpened, ToolCallCompleted, ToolCalled},
+    envelope::{Chain, Draft, Producer},
+    ids::BootId,
+};
+use onedoor_registry::Boot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+
+/// Where this boot's audit goes. The embedded engine has one partition; a boot never changes its own.
+const PARTITION: Partition = Partition(0);
+
+/// Calls that may be under way at once.
+const ROOMS: usize = 4_096;
+
+/// Events in one append.
+const BATCH: usize = 256;
+
+/// First and longest wait before an append is tried again.
+const RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+
+/// Gives out room to record calls.
+#[derive(Clone, Debug)]
+pub(crate) struct Recorder {
+    rooms: Arc<Semaphore>,
+    queue: mpsc::Sender<Entry>,
+    boot: BootId,
+}
+
+/// Room for both events of one call.
+#[derive(Debug)]
+pub(crate) struct Room {
+    slot: OwnedSemaphorePermit,
+    queue: mpsc::Sender<Entry>,
+}
+
+/// A call whose first event is on its way into the log. Room for the second is kept.
+#[derive(Debug)]
+pub(crate) struct Recording {
+    slot: OwnedSemaphorePermit,
+    queue: mpsc::Sender<Entry>,
+}
+
+/// The record of a call cannot be acknowledged now. The call must not be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the audit log does not take records now")]
+pub struct AuditUnavailable;
+
+/// The log was closed under the recorder.
+#[derive(Debug, thiserror::Error)]
+#[error("the audit log is closed")]
+pub(crate) struct AuditClosed(#[source] AppendError);
+
+/// The task that writes: run it until it ends.
+#[derive(Debug)]
+pub(crate) struct RecorderTask {
+    log: Arc<dyn EventLog>,
+    chain: Chain,
+    queue: mpsc::Receiver<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    draft: Draft<AuditEvent>,
+    acknowledge: Option<oneshot::Sender<()>>,
+    /// Held until the call's last event is in the log.
+    _slot: Option<OwnedSemaphorePermit>,
+}
+
+impl Recorder {
+    /// A recorder of this boot, and its task.
+    #[must_use]
+    pub(crate) fn new(log: Arc<dyn EventLog>, boot: &Boot) -> (Self, RecorderTask) {
+        // Every room sends at most two events; the rest is for the boot's own.
+        let (queue, receiver) = mpsc::channel(2 * ROOMS + 16);
+        let recorder = Self { rooms: Arc::new(Semaphore::new(ROOMS)), queue, boot: boot.id };
+        let task = RecorderTask { log, chain: boot.chain(Producer::Audit), queue: receiver };
+        (recorder, task)
+    }
+
+    /// Records that this boot begins, and waits until it is in the log.
+    ///
+    /// # Errors
+    /// [`AuditUnavailable`] when the task has ended.
+    pub(crate) async fn open_boot(&self) -> Result<(), AuditUnavailable> {
+        self.record(AuditEvent::BootOpened(BootOpened { software: env!("CARGO_PKG_VERSION").to_owned() })).await
+    }
+
+    /// Records that a boot has ended: this one, or one that died.
+    ///
+    /// # Errors
+    /// [`AuditUnavailable`] when the task has ended.
+    pub(crate) async fn close_boot(&self, closed: BootId) -> Result<(), AuditUnavailable> {
+        let how = if closed == self.boot { BootEnd::Drained } else { BootEnd::Died };
+        self.record(AuditEvent::BootClosed(BootClosed { closed, how })).await
+    }
+
+    /// Records that this boot has drained. All events queued before are in the log then.
+    ///
+    /// # Errors
+    /// [`AuditUnavailable`] when the task has ended.
+    pub(crate) async fn close_own_boot(&self) -> Result<(), AuditUnavailable> {
+        self.close_boot(self.boot).await
+    }
+
+    /// Waits for room. The caller bounds the wait by the call's deadline.
+    ///
+    /// # Errors
+    /// [`AuditUnavailable`] when the task has ended.
+    pub(crate) async fn reserve(&self) -> Result<Room, AuditUnavailable> {
+        let slot = Arc::clone(&self.rooms).acquire_owned().await.map_err(|_| AuditUnavailable)?;
+        if self.queue.is_closed() {
+            return Err(AuditUnavailable);
+        }
+        Ok(Room { slot, queue: self.queue.clone() })
+    }
+
+    async fn record(&self, event: AuditEvent) -> Result<(), AuditUnavailable> {
+        let (acknowledge, acknowledged) = oneshot::channel();
+        let entry = Entry { draft: Boot::draft(event), acknowledge: Some(acknowledge), _slot: None };
+        self.queue.send(entry).await.map_err(|_| AuditUnavailable)?;
+        acknowledged.await.map_err(|_| AuditUnavailable)
+    }
+}
+
+impl Room {
+    /// Records a call. The second value resolves once the record is in the log, and fails if it never will be.
+    ///
+    /// # Errors
+    /// [`AuditUnavailable`] when the task has ended.
+    pub(crate) fn called(
+        self,
+        draft: Draft<ToolCalled>,
+    ) -> Result<(Recording, impl Future<Output = Result<(), AuditUnavailable>> + Send + use<>), AuditUnavailable> {
+        let (acknowledge, acknowledged) = oneshot::channel();
+        let draft = wrap(draft, |called| AuditEvent::ToolCalled(Box::new(called)));
+        let entry = Entry { draft, acknowledge: Some(acknowledge), _slot: None };
+        self.queue.try_send(entry).map_err(|_| AuditUnavailable)?;
+        let recording = Recording { slot: self.slot, queue: self.queue };
+        Ok((recording, async move { acknowledged.await.map_err(|_| AuditUnavailable) }))
+    }
+}
+
+impl Recording {
+    /// Records how the call ended. Never waits: there is room.
+    pub(crate) fn completed(self, draft: Draft<ToolCallCompleted>) {
+        let draft = wrap(draft, AuditEvent::ToolCallCompleted);
+        let entry = Entry { draft, acknowledge: None, _slot: Some(self.slot) };
+        if self.queue.try_send(entry).is_err() {
+            // The task has ended with the process: the next boot closes this call as unknown.
+            tracing::error!("an outcome could not be recorded: the audit task has ended");
+        }
+    }
+}
+
+impl RecorderTask {
+    /// Writes until every [`Recorder`], [`Room`] and [`Recording`] is gone and all is in the log.
+    ///
+    /// # Errors
+    /// [`AuditClosed`]: the log was closed, or takes no such event, and what was queued is lost.
+    pub(crate) async fn run(mut self) -> Result<(), AuditClosed> {
+        let mut batch = Vec::with_capacity(BATCH);
+        while self.queue.recv_many(&mut batch, BATCH).await > 0 {
+            self.append(batch.drain(..)).await?;
+        }
+        Ok(())
+    }
+
+    async fn append(&mut self, entries: impl Iterator<Item = Entry>) -> Result<(), AuditClosed> {
+        let mut events = Vec::new();
+        // Slots are given back and callers told only once the log has all of it.
+        let mut kept = Vec::new();
+        for Entry { draft, acknowledge, _slot } in entries {
+            match self.chain.seal(draft) {
+                Ok((bytes, after)) => {
+                    self.chain = after;
+                    events.push(Bytes::from(bytes));
+                    kept.push((acknowledge, _slot));
+                }
+                // Its caller is told, as `acknowledge` is dropped here.
+                Err(error) => tracing::error!(%error, "an audit event cannot be written as JSON"),
+            }
+        }
+        if !events.is_empty() {
+            self.append_until_taken(events).await?;
+        }
+        for (acknowledge, _slot) in kept {
+            // A caller that gave up meanwhile has its call closed as not dispatched.
+            let _ = acknowledge.map(|acknowledge| acknowledge.send(()));
+        }
+        Ok(())
+    }
+
+    async fn append_until_taken(&self, events: Vec<Bytes>) -> Result<(), AuditClosed> {
+        let (mut wait, longest) = RETRY;
+        loop {
+            match self.log.append(Stream::Audit, PARTITION, events.clone()).await {
+                Ok(_) => return Ok(()),
+                Err(AppendError::Refused(refusal)) if !refusal.may_succeed_later() => {
+                    return Err(AuditClosed(AppendError::Refused(refusal)));
+                }
+                Err(error @ (AppendError::Refused(_) | AppendError::Unknown(_))) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, "the audit log takes no records");
+                }
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(longest);
+        }
+    }
+}
+
+fn wrap<A, B>(draft: Draft<A>, data: impl FnOnce(A) -> B) -> Draft<B> {
+    Draft {
+        id: draft.id,
+        time: draft.time,
+        traceparent: draft.traceparent,
+        tenant: draft.tenant,
+        actor: draft.actor,
+        reason: draft.reason,
+        data: data(draft.data),
+    }
+}

@@ -1,0 +1,65 @@
+//! How a request without a good token is answered (RFC 6750 §3, RFC 9728 §5.1, MCP authorization).
+
+use axum::{
+    Json,
+    response::{IntoResponse as _, Response},
+};
+use http::{
+    HeaderValue, StatusCode,
+    header::{RETRY_AFTER, WWW_AUTHENTICATE},
+};
+use onedoor_authn::{AuthnFault, TokenFault};
+use serde_json::json;
+
+/// Nobody is known to call.
+#[derive(Debug)]
+pub(crate) struct Unauthenticated {
+    pub(crate) fault: AuthnFault,
+    /// Scopes that a token for the door needs, separated by spaces.
+    pub(crate) scope: String,
+}
+
+impl Unauthenticated {
+    /// The answer, with a challenge that leads to the metadata of the resource asked for.
+    pub(crate) fn respond(self, resource_metadata: &str) -> Response {
+        let Self { fault, scope } = self;
+        let status = fault.http_status();
+        let mut body = json!({
+            "error": fault.oauth_error().unwrap_or("unauthorized"),
+            "error_description": fault.to_string(),
+            "reason": fault.reason(),
+        });
+        if let AuthnFault::Token(TokenFault::GroupOverage) = fault {
+            body["hint"] = json!(
+                "the user is in more groups than a token lists: assign app roles, or have the identity provider send only the \
+                 groups assigned to the application"
+            );
+        }
+        let mut response = (status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            let challenge = challenge(&fault, &scope, resource_metadata);
+            if let Ok(value) = HeaderValue::try_from(challenge) {
+                headers.insert(WWW_AUTHENTICATE, value);
+            }
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        response
+    }
+}
+
+/// Every part is a quoted string without quotes or backslashes in it: our own words, scopes (RFC 6749 §3.3), and a URL.
+fn challenge(fault: &AuthnFault, scope: &str, resource_metadata: &str) -> String {
+    let mut parts = Vec::new();
+    if let Some(error) = fault.oauth_error() {
+        parts.push(format!("error=\"{error}\""));
+        parts.push(format!("error_description=\"{fault}\""));
+    }
+    if !scope.is_empty() {
+        parts.push(format!("scope=\"{scope}\""));
+    }
+    parts.push(format!("resource_metadata=\"{resource_metadata}\""));
+    format!("Bearer {}", parts.join(", "))
+}

@@ -1,0 +1,8 @@
+//! Token B: the token for one tool's audience, for the caller.
+
+mod keys;
+mod token_b;
+
+pub use keys::KeyError;
+pub(crate) use keys::SigningKey;
+pub(crate) use token_b::{TokenB, TokenIssuer};

@@ -1,0 +1,163 @@
+//! Answers that come as server-sent events: passed on one by one as they come, each checked first.
+
+use std::{convert::Infallible, time::Duration};
+
+use axum::{body::Body, response::Response};
+use bytes::Bytes;
+use futures_util::stream;
+use http::{
+    HeaderValue,
+    header::{CONTENT_TYPE, HeaderName},
+};
+use http_body_util::BodyExt as _;
+use onedoor_connect::PooledBody;
+use onedoor_model::{
+    audit::{Outcome, UpstreamFault},
+    registry::Limits,
+};
+use onedoor_wire::{
+    answer::{Answer, Passage},
+    sse::{KEEP_ALIVE, SseItem, SseReader, write_event},
+};
+use tokio::time::{Interval, MissedTickBehavior, interval_at};
+
+use crate::{mcp, refusal::Reason};
+
+use super::{
+    Call,
+    answer::{Expected, outcome},
+    forward::fail,
+    watch::Watch,
+};
+
+/// How often a silent stream shows that it lives.
+const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
+
+/// A stream that is being passed on. Dropped by a client that went away, it closes the upstream's connection, which tells the tool.
+struct Passing {
+    call: Call,
+    watch: Watch,
+    body: PooledBody,
+    chunk: Bytes,
+    reader: SseReader,
+    expected: Expected,
+    keep_alive: Interval,
+}
+
+/// What comes next on the way to the client.
+enum Next {
+    /// Bytes, and more to come.
+    Bytes(Bytes),
+    /// The last event.
+    Last(Bytes, Outcome),
+    /// The call ended without an answer.
+    Broken(UpstreamFault),
+    /// The call was cut.
+    Cut(super::watch::Cut),
+}
+
+/// Answers with the upstream's stream.
+pub(super) fn respond(
+    call: Call,
+    watch: Watch,
+    body: PooledBody,
+    expected: Expected,
+    limits: &Limits,
+) -> Response {
+    let mut keep_alive = interval_at(tokio::time::Instant::now() + KEEP_ALIVE_EVERY, KEEP_ALIVE_EVERY);
+    keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let max_event = usize::try_from(limits.sse_event_bytes).unwrap_or(usize::MAX);
+    let passing = Passing {
+        call,
+        watch,
+        body,
+        chunk: Bytes::new(),
+        reader: SseReader::new(max_event),
+        expected,
+        keep_alive,
+    };
+    let events = stream::unfold(Some(passing), |passing| async move {
+        let (bytes, passing) = passing?.step().await;
+        Some((Ok::<_, Infallible>(bytes), passing))
+    });
+    let mut response = Response::new(Body::from_stream(events));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    response
+}
+
+impl Passing {
+    /// The next bytes for the client, and what is left of the stream.
+    async fn step(mut self) -> (Bytes, Option<Self>) {
+        match self.next().await {
+            Next::Bytes(bytes) => {
+                self.call.answer_size += bytes.len() as u64;
+                (bytes, Some(self))
+            }
+            Next::Last(bytes, outcome) => {
+                self.call.answer_size += bytes.len() as u64;
+                self.call.finish(outcome);
+                (bytes, None)
+            }
+            Next::Broken(fault) => {
+                let last = error_event(&self.expected, Reason::Upstream(fault), &self.call);
+                fail(self.call, fault);
+                (last, None)
+            }
+            Next::Cut(cut) => {
+                let last = error_event(&self.expected, cut.reason(), &self.call);
+                self.call.finish(cut.outcome());
+                (last, None)
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Next {
+        loop {
+            match self.reader.next(&mut self.chunk) {
+                Ok(Some(item)) => match pass(&self.expected, &item) {
+                    Some(next) => return next,
+                    None => continue,
+                },
+                Ok(None) => {}
+                Err(_) => return Next::Broken(UpstreamFault::TooLarge),
+            }
+            tokio::select! {
+                biased;
+                cut = self.watch.cut() => return Next::Cut(cut),
+                frame = self.body.frame() => match frame {
+                    Some(Ok(frame)) => self.chunk = frame.into_data().unwrap_or_default(),
+                    // Ended or broken before the answer came.
+                    Some(Err(_)) | None => return Next::Broken(UpstreamFault::Protocol),
+                },
+                _ = self.keep_alive.tick() => return Next::Bytes(Bytes::from_static(KEEP_ALIVE)),
+            }
+        }
+    }
+}
+
+/// What to send on for one item of the stream; nothing for what has no place in it.
+fn pass(expected: &Expected, item: &SseItem) -> Option<Next> {
+    let data = match item {
+        SseItem::Comment => return Some(Next::Bytes(Bytes::from_static(KEEP_ALIVE))),
+        SseItem::Event { is_message: false, .. } => return None,
+        SseItem::Event { is_message: true, data } => data,
+    };
+    match expected.read(data) {
+        Some(Passage::Pass(Answer::Progress)) => Some(Next::Bytes(event(data))),
+        Some(Passage::Pass(Answer::Response(response))) => Some(Next::Last(event(data), outcome(&response))),
+        Some(Passage::Drop(_)) => None,
+        Some(Passage::Fault(_)) | None => Some(Next::Broken(UpstreamFault::Protocol)),
+    }
+}
+
+fn event(data: &[u8]) -> Bytes {
+    let mut out = Vec::new();
+    write_event(data, &mut out);
+    Bytes::from(out)
+}
+
+fn error_event(expected: &Expected, reason: Reason, call: &Call) -> Bytes {
+    event(&mcp::error_body(expected.id(), reason, Some(call.id), None))
+}

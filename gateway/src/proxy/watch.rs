@@ -1,0 +1,129 @@
+//! What may end a call before its answer: the registry, the clock, Token A, a stopping replica.
+
+use std::{pin::Pin, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use onedoor_model::{
+    audit::{CancelCause, NotDispatchedReason, Outcome},
+    decide::{CallPermit, DenialReason, Request, decide},
+    ids::Revision,
+    principal::Principal,
+};
+use onedoor_registry::Registry;
+use tokio::{
+    sync::watch,
+    time::{Instant, Sleep, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::refusal::Reason;
+
+/// Watches over one call. Made before the last check of its permit, so that no change falls in between.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    registry: Arc<Registry>,
+    revisions: watch::Receiver<Revision>,
+    principal: Arc<Principal>,
+    request: Request,
+    end: Pin<Box<Sleep>>,
+    end_cause: Cut,
+    draining: CancellationToken,
+}
+
+/// Why a call was ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// The registry took the permit back.
+    Revoked(DenialReason),
+    /// The registry is no longer followed.
+    Stale,
+    /// Its time is up.
+    TimedOut,
+    /// Token A has ended.
+    TokenExpired,
+    /// The replica stops.
+    Draining,
+}
+
+impl Watch {
+    pub(crate) fn new(
+        registry: &Arc<Registry>,
+        permit: &CallPermit,
+        deadline: Instant,
+        now: Timestamp,
+        draining: &CancellationToken,
+    ) -> Self {
+        let principal = permit.principal();
+        let left = principal.expires_at.duration_since(now);
+        let token_end = Instant::now() + Duration::try_from(left).unwrap_or_default();
+        let (end, end_cause) =
+            if token_end < deadline { (token_end, Cut::TokenExpired) } else { (deadline, Cut::TimedOut) };
+        Self {
+            registry: Arc::clone(registry),
+            revisions: registry.revisions(),
+            principal: Arc::clone(principal),
+            request: permit.request().clone(),
+            end: Box::pin(sleep_until(end)),
+            end_cause,
+            draining: draining.clone(),
+        }
+    }
+
+    /// Moves the deadline, unless Token A ends earlier.
+    pub(crate) fn set_deadline(&mut self, deadline: Instant) {
+        if self.end_cause == Cut::TimedOut || deadline < self.end.deadline() {
+            self.end.as_mut().reset(deadline);
+            self.end_cause = Cut::TimedOut;
+        }
+    }
+
+    /// Resolves when the call must end. Cancel-safe.
+    pub(crate) async fn cut(&mut self) -> Cut {
+        loop {
+            tokio::select! {
+                biased;
+                changed = self.revisions.changed() => {
+                    if changed.is_err() {
+                        return Cut::Stale;
+                    }
+                    if let Err(reason) = decide(&self.registry.snapshot(), &self.principal, &self.request) {
+                        return Cut::Revoked(reason);
+                    }
+                }
+                () = self.draining.cancelled() => return Cut::Draining,
+                () = self.end.as_mut() => return self.end_cause,
+            }
+        }
+    }
+}
+
+impl Cut {
+    /// The outcome of a call that was cut after dispatch.
+    pub(crate) fn outcome(self) -> Outcome {
+        match self {
+            Self::Revoked(_) | Self::Stale => Outcome::Cancelled(CancelCause::Revoked),
+            Self::TimedOut => Outcome::TimedOut,
+            Self::TokenExpired => Outcome::Cancelled(CancelCause::TokenExpired),
+            Self::Draining => Outcome::Cancelled(CancelCause::Drained),
+        }
+    }
+
+    /// Why a call that was cut before dispatch was not sent.
+    pub(crate) fn not_dispatched(self) -> NotDispatchedReason {
+        match self {
+            Self::Revoked(_) | Self::Stale => NotDispatchedReason::Revoked,
+            Self::TimedOut | Self::TokenExpired | Self::Draining => NotDispatchedReason::Deadline,
+        }
+    }
+
+    /// What the client is told.
+    pub(crate) fn reason(self) -> Reason {
+        match self {
+            Self::Revoked(reason) => Reason::Denied(reason),
+            Self::Stale => Reason::Stale,
+            Self::TimedOut => Reason::UpstreamTimeout,
+            Self::TokenExpired => Reason::TokenExpired,
+            Self::Draining => Reason::Draining,
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! How refusals look. Every reason has one HTTP status and one code, here and in `docs/errors.md`, which a test compares.
+
+use onedoor_model::{audit::UpstreamFault, decide::DenialReason};
+use onedoor_wire::malformed::code;
+
+/// Why a well-formed request of a known caller is refused. Told as a JSON-RPC error in HTTP 200, as clients break on others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The decision rule said no.
+    Denied(DenialReason),
+    /// The registry changed between decision and dispatch so that another version would serve the call.
+    RegistryChanged,
+    /// Token A ended during the call.
+    TokenExpired,
+    /// The call cannot be recorded.
+    AuditUnavailable,
+    /// Too many calls are under way.
+    Overloaded,
+    /// Token B could not be obtained.
+    NoTokenB,
+    /// The server failed.
+    Upstream(UpstreamFault),
+    /// The server took too long.
+    UpstreamTimeout,
+    /// The replica is stopping.
+    Draining,
+    /// The replica cannot show that it is up to date.
+    Stale,
+    /// The door failed.
+    Internal,
+}
+
+/// A reason as it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// `data.reason`.
+    pub name: &'static str,
+    /// JSON-RPC error code: outside −32768…−32000, which is the protocol's (JSON-RPC 2.0 §5.1).
+    pub code: i64,
+    /// What to say.
+    pub message: &'static str,
+    /// Whether the same request may succeed later.
+    pub retry: bool,
+}
+
+impl Reason {
+    /// All reasons.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        let upstream = [
+            UpstreamFault::Unreachable,
+            UpstreamFault::Unauthorized,
+            UpstreamFault::Status,
+            UpstreamFault::Protocol,
+            UpstreamFault::TooLarge,
+        ];
+        let others = [
+            Self::RegistryChanged,
+            Self::TokenExpired,
+            Self::AuditUnavailable,
+            Self::Overloaded,
+            Self::NoTokenB,
+            Self::UpstreamTimeout,
+            Self::Draining,
+            Self::Stale,
+            Self::Internal,
+        ];
+        let denied = DenialReason::ALL.into_iter().map(Self::Denied);
+        denied.chain(upstream.into_iter().map(Self::Upstream)).chain(others).collect()
+    }
+
+    /// How this reason is told. What the caller may not know is told as what does not exist, word for word.
+    #[must_use]
+    pub fn told(self) -> Told {
+        let told = |name, code, message, retry| Told { name, code, message, retry };
+        match self {
+            Self::Denied(DenialReason::UnknownTool | DenialReason::ToolNotGranted) => {
+                told("unknown_tool", code::INVALID_PARAMS, "Unknown tool", false)
+            }
+            Self::Denied(
+                DenialReason::UnknownServer
+                | DenialReason::ServerNotGranted
+                | DenialReason::NoVersion
+                | DenialReason::NotApproved,
+            ) => told("unknown_server", 4004, "Unknown server", false),
+            Self::Denied(DenialReason::Blocked) => {
+                told("blocked", 4003, "Access is blocked; ask your security team", false)
+            }
+            Self::Denied(DenialReason::ServerDisabled) => {
+                told("server_disabled", 4010, "This server is disabled by an administrator", true)
+            }
+            Self::Denied(DenialReason::ToolDisabled) => {
+                told("tool_disabled", 4011, "This tool is disabled by an administrator", true)
+            }
+            Self::RegistryChanged => {
+                told("registry_changed", 4009, "The server changed while the call was prepared; try again", true)
+            }
+            Self::TokenExpired => told("token_expired", 4001, "The access token expired during the call", true),
+            Self::AuditUnavailable => {
+                told("audit_unavailable", 5003, "The call cannot be recorded now, so it was not made", true)
+            }
+            Self::Overloaded => told("overloaded", 5029, "Too many calls are under way", true),
+            Self::NoTokenB => told("no_token_b", 5005, "No token for the tool could be obtained", true),
+            Self::Upstream(UpstreamFault::Unreachable) => {
+                told("upstream_unreachable", 5020, "The tool's server cannot be reached", true)
+            }
+            Self::Upstream(UpstreamFault::Unauthorized) => {
+                told("upstream_unauthorized", 5021, "The tool's server did not accept the gateway's token", false)
+            }
+            Self::Upstream(UpstreamFault::Status) => {
+                told("upstream_status", 5022, "The tool's server answered with an unexpected HTTP status", true)
+            }
+            Self::Upstream(UpstreamFault::Protocol) => {
+                told("upstream_protocol", 5023, "The tool's server gave an answer that is not valid MCP", true)
+            }
+            Self::Upstream(UpstreamFault::TooLarge) => {
+                told("upstream_too_large", 5024, "The tool's server gave an answer beyond the size limit", false)
+            }
+            Self::UpstreamTimeout => told("upstream_timeout", 5040, "The tool did not answer in time", true),
+            Self::Draining => told("draining", 5030, "This gateway replica is stopping; try again", true),
+            Self::Stale => {
+                told("stale", 5031, "This gateway replica cannot show that it is up to date; try again", true)
+            }
+            Self::Internal => told("internal", 5000, "The gateway failed", true),
+        }
+    }
+}
