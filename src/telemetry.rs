@@ -1,12 +1,14 @@
 //! Logs: to standard error, as text for people or as JSON lines for machines.
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::{EnvFilter, fmt};
 
 /// How to log.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Logging {
     /// What to log: a level, or directives such as `info,onedoor_gateway=debug`.
-    #[arg(long, env = "ONEDOOR_LOG", default_value = "info")]
+    #[arg(long, env = "ONEDOOR_LOG", default_value = "info,rmcp=warn,onedoor_demo=warn")]
     log: String,
     /// Form of log lines.
     #[arg(long, value_enum, default_value = "text")]
@@ -25,7 +27,11 @@ enum Format {
 /// Logs from here on. Called once, by main.
 pub(crate) fn start(args: &Logging) {
     let filter = EnvFilter::try_new(&args.log).unwrap_or_else(|_| EnvFilter::new("info"));
-    let logs = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal();
+    let logs = fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colours);
     match args.log_format {
         Format::Text => logs.init(),
         Format::Json => logs.json().init(),

@@ -7,9 +7,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use http::StatusCode;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use onedoor_wire::{malformed::code, reply};
+
+use crate::refusal::HttpReason;
 
 /// How long a client may take to send its body.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -39,14 +40,26 @@ pub(crate) async fn read_body(body: Body, limit: u64) -> Result<Bytes, BodyFault
     }
 }
 
+impl BodyFault {
+    fn reason(self) -> HttpReason {
+        match self {
+            Self::TooLarge(_) => HttpReason::BodyTooLarge,
+            Self::TooSlow => HttpReason::BodyTooSlow,
+            Self::Broken => HttpReason::BodyIncomplete,
+        }
+    }
+}
+
 impl IntoResponse for BodyFault {
     fn into_response(self) -> Response {
-        let status = match self {
-            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::Broken => StatusCode::BAD_REQUEST,
-        };
-        let body = reply::error(None, code::INVALID_REQUEST, &self.to_string(), None);
-        (status, [(http::header::CONTENT_TYPE, "application/json")], body).into_response()
+        let reason = self.reason();
+        let data = serde_json::json!({ "reason": reason.name() });
+        let body = reply::error(None, code::INVALID_REQUEST, &self.to_string(), Some(&data));
+        (
+            reason.status(),
+            [(http::header::CONTENT_TYPE, "application/json")],
+            body,
+        )
+            .into_response()
     }
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use onedoor_authn::{Plane, Verifier};
 use onedoor_model::{
     audit::KeyedDigest,
-    ids::Digest,
+    ids::{Digest, Slug},
     principal::Principal,
     registry::Stage,
 };
@@ -57,26 +57,43 @@ impl Door {
     ) -> Result<Arc<Principal>, Unauthenticated> {
         let now = Timestamp::now();
         let snapshot = self.registry.snapshot();
-        self.verifier.authenticate(headers, Plane::Data, &snapshot, now).await.map_err(|fault| {
-            self.denials.unauthenticated(Some(source), fault.reason(), now);
-            Unauthenticated { fault, scope: self.scopes_supported().join(" ") }
-        })
+        self.verifier
+            .authenticate(headers, Plane::Data, &snapshot, now)
+            .await
+            .map_err(|fault| {
+                self.denials.unauthenticated(Some(source), fault.reason(), now);
+                Unauthenticated {
+                    fault,
+                    scope: self.scopes_supported().join(" "),
+                }
+            })
     }
 
     /// Scopes that a token for the data plane may need.
     pub(crate) fn scopes_supported(&self) -> Vec<String> {
         let snapshot = self.registry.snapshot();
-        let scopes = snapshot.issuers().filter_map(|issuer| issuer.data.required_scope.as_ref());
-        scopes.map(ToString::to_string).collect::<BTreeSet<_>>().into_iter().collect()
+        let scopes = snapshot
+            .issuers()
+            .filter_map(|issuer| issuer.data.required_scope.as_ref());
+        scopes
+            .map(ToString::to_string)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect()
     }
 
     /// Where the metadata of a server's endpoint is (RFC 9728 §3.1).
     pub(crate) fn resource_metadata(&self, slug: &str, stage: Stage) -> String {
+        let root = format!("{}/.well-known/oauth-protected-resource", self.public_url);
+        // The slug is as the caller wrote it: only a valid one may go back in a header.
+        if Slug::new(slug).is_err() {
+            return root;
+        }
         let stage = match stage {
             Stage::Production => "",
             Stage::Qa => "/qa",
         };
-        format!("{}/.well-known/oauth-protected-resource/servers/{slug}{stage}/mcp", self.public_url)
+        format!("{root}/servers/{slug}{stage}/mcp")
     }
 }
 
@@ -84,14 +101,20 @@ impl ArgumentDigests {
     /// Digests with this key. Its id is a digest of the key itself, so that another key has another id.
     pub(crate) fn new(key: &[u8; 32]) -> Self {
         let id = Digest::of(key).to_string().chars().take(16).collect();
-        Self { id, key: hmac::Key::new(hmac::HMAC_SHA256, key) }
+        Self {
+            id,
+            key: hmac::Key::new(hmac::HMAC_SHA256, key),
+        }
     }
 
     pub(crate) fn of(&self, arguments: &[u8]) -> KeyedDigest {
         let tag = hmac::sign(&self.key, arguments);
         let mut digest = [0; 32];
         digest.copy_from_slice(tag.as_ref());
-        KeyedDigest { key_id: self.id.clone(), digest: Digest::from_bytes(digest) }
+        KeyedDigest {
+            key_id: self.id.clone(),
+            digest: Digest::from_bytes(digest),
+        }
     }
 }
 

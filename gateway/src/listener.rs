@@ -1,11 +1,6 @@
 //! Serving a router on a listener, within limits of heads and time, until drained.
 
-use std::{
-    convert::Infallible,
-    net::SocketAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, extract::ConnectInfo};
 use http::Request;
@@ -40,7 +35,12 @@ const CONNECTIONS: usize = 10_000;
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
 /// Serves until `stop`, then lets requests under way end; `cut` ends the wait for them.
-pub(crate) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken, cut: CancellationToken) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    stop: CancellationToken,
+    cut: CancellationToken,
+) {
     let mut server = auto::Builder::new(TokioExecutor::new());
     server
         .http1()
@@ -62,10 +62,14 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
             accepted = accept(&listener, &connections) => accepted,
             () = stop.cancelled() => break,
         };
-        let Some((stream, peer, slot)) = accepted else { break };
+        let Some((stream, peer, slot)) = accepted else {
+            break;
+        };
         let router = router.clone();
         let service = service_fn(move |request| answer(router.clone(), request, peer));
-        let connection = server.serve_connection(TokioIo::new(stream), service).into_owned();
+        let connection = server
+            .serve_connection(TokioIo::new(stream), service)
+            .into_owned();
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             let _slot = slot;

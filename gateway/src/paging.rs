@@ -42,12 +42,18 @@ impl Cursors {
     pub(crate) fn new() -> Result<Self, NoRandomness> {
         let mut key = [0; 32];
         rand::fill(&mut key).map_err(|_| NoRandomness)?;
-        Ok(Self { key: hmac::Key::new(hmac::HMAC_SHA256, &key) })
+        Ok(Self {
+            key: hmac::Key::new(hmac::HMAC_SHA256, &key),
+        })
     }
 
     fn seal(&self, scope: &str, position: &str) -> String {
         let tag = hmac::sign(&self.key, message(scope, position).as_bytes());
-        format!("{}.{}", URL_SAFE_NO_PAD.encode(position), URL_SAFE_NO_PAD.encode(tag))
+        format!(
+            "{}.{}",
+            URL_SAFE_NO_PAD.encode(position),
+            URL_SAFE_NO_PAD.encode(tag)
+        )
     }
 
     fn open(&self, scope: &str, cursor: &str) -> Result<String, ForeignCursor> {
@@ -70,11 +76,20 @@ impl<'a> Paging<'a> {
     ) -> Result<Self, ForeignCursor> {
         let scope = format!("{:?}\n{list}", principal.actor().key());
         let after = cursor.map(|cursor| cursors.open(&scope, cursor)).transpose()?;
-        Ok(Self { cursors, scope, after, limit: usize::try_from(limit).unwrap_or(usize::MAX).max(1) })
+        Ok(Self {
+            cursors,
+            scope,
+            after,
+            limit: usize::try_from(limit).unwrap_or(usize::MAX).max(1),
+        })
     }
 
     /// The page of entries that are sorted by `position`. An entry that came or went since moves none of the others.
-    pub(crate) fn page<'t, T, P: AsRef<str>>(&self, sorted: &'t [T], position: impl Fn(&T) -> P) -> Page<'t, T> {
+    pub(crate) fn page<'t, T, P: AsRef<str>>(
+        &self,
+        sorted: &'t [T],
+        position: impl Fn(&T) -> P,
+    ) -> Page<'t, T> {
         let start = self.after.as_ref().map_or(0, |after| {
             sorted.partition_point(|entry| position(entry).as_ref() <= after.as_str())
         });
@@ -90,10 +105,106 @@ impl<'a> Paging<'a> {
 
 impl From<ForeignCursor> for Malformed {
     fn from(_: ForeignCursor) -> Self {
-        Self::ParamType { member: "cursor", expected: "the nextCursor of the page before" }
+        Self::ParamType {
+            member: "cursor",
+            expected: "the nextCursor of the page before",
+        }
     }
 }
 
 fn message(scope: &str, position: &str) -> String {
     format!("{scope}\n{position}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use onedoor_model::ids::UserId;
+
+    use super::*;
+
+    fn principal(user: &str) -> Principal {
+        Principal {
+            issuer: "idp".parse().unwrap(),
+            tenant: "t".parse().unwrap(),
+            user: Some(UserId::new(user).unwrap()),
+            display_name: None,
+            client: "app".parse().unwrap(),
+            groups: BTreeSet::new(),
+            roles: BTreeSet::new(),
+            scopes: BTreeSet::new(),
+            token_id: "token".to_owned(),
+            issued_at: jiff::Timestamp::UNIX_EPOCH,
+            expires_at: jiff::Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn paging<'a>(
+        cursors: &'a Cursors,
+        user: &str,
+        list: &str,
+        cursor: Option<&str>,
+    ) -> Result<Paging<'a>, ForeignCursor> {
+        Paging::new(cursors, &principal(user), list, cursor, 2)
+    }
+
+    #[test]
+    fn pages_hold_every_entry_once_in_order() {
+        let cursors = Cursors::new().unwrap();
+        let entries = ["a", "b", "c", "d", "e"];
+        let (mut seen, mut cursor) = (Vec::new(), None::<String>);
+        loop {
+            let page = paging(&cursors, "ada", "list", cursor.as_deref()).unwrap();
+            let Page { entries, next_cursor } = page.page(&entries, |entry| *entry);
+            assert!(
+                !entries.is_empty(),
+                "no page but the last of an empty list is empty"
+            );
+            seen.extend_from_slice(entries);
+            cursor = next_cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, entries);
+    }
+
+    #[test]
+    fn what_went_or_came_meanwhile_moves_nothing_else() {
+        let cursors = Cursors::new().unwrap();
+        let first = paging(&cursors, "ada", "list", None).unwrap();
+        let cursor = first.page(&["a", "c", "e"], |entry| *entry).next_cursor.unwrap();
+        let second = paging(&cursors, "ada", "list", Some(&cursor)).unwrap();
+        assert_eq!(
+            second.page(&["a", "b", "d", "e"], |entry| *entry).entries,
+            ["d", "e"],
+            "c is gone, b and d are new"
+        );
+    }
+
+    #[test]
+    fn a_cursor_is_good_for_its_caller_and_its_list_alone() {
+        let cursors = Cursors::new().unwrap();
+        let first = paging(&cursors, "ada", "list", None).unwrap();
+        let cursor = first.page(&["a", "b", "c"], |entry| *entry).next_cursor.unwrap();
+        assert!(paging(&cursors, "ada", "list", Some(&cursor)).is_ok());
+        assert!(
+            paging(&cursors, "eve", "list", Some(&cursor)).is_err(),
+            "another caller's"
+        );
+        assert!(
+            paging(&cursors, "ada", "other", Some(&cursor)).is_err(),
+            "another list's"
+        );
+        assert!(
+            paging(&Cursors::new().unwrap(), "ada", "list", Some(&cursor)).is_err(),
+            "another replica's"
+        );
+        let (position, tag) = cursor.split_once('.').unwrap();
+        let moved = format!("{}.{tag}", URL_SAFE_NO_PAD.encode("zzz"));
+        for bad in ["", ".", "x", position, &moved, &format!("{cursor}x"), "ä.ö"] {
+            assert!(paging(&cursors, "ada", "list", Some(bad)).is_err(), "{bad}");
+        }
+    }
 }

@@ -1,5 +1,9 @@
 //! How refusals look. Every reason has one HTTP status and one code, here and in `docs/errors.md`, which a test compares.
 
+#[cfg(test)]
+mod tests;
+
+use http::StatusCode;
 use onedoor_model::{audit::UpstreamFault, decide::DenialReason};
 use onedoor_wire::malformed::code;
 
@@ -30,6 +34,23 @@ pub enum Reason {
     Internal,
 }
 
+/// Why a request is refused before anyone reads what it wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HttpReason {
+    /// `Host` names a host that is not served here.
+    HostNotServed,
+    /// `Origin` names a web page that may not call.
+    OriginNotAllowed,
+    /// The body is larger than the limit.
+    BodyTooLarge,
+    /// The body did not come in time.
+    BodyTooSlow,
+    /// The body is not what its headers announced.
+    BodyIncomplete,
+    /// A query parameter is not valid.
+    BadQuery,
+}
+
 /// A reason as it is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Told {
@@ -41,6 +62,43 @@ pub struct Told {
     pub message: &'static str,
     /// Whether the same request may succeed later.
     pub retry: bool,
+}
+
+impl HttpReason {
+    /// All reasons.
+    pub const ALL: [Self; 6] = [
+        Self::HostNotServed,
+        Self::OriginNotAllowed,
+        Self::BodyTooLarge,
+        Self::BodyTooSlow,
+        Self::BodyIncomplete,
+        Self::BadQuery,
+    ];
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::HostNotServed => "host_not_served",
+            Self::OriginNotAllowed => "origin_not_allowed",
+            Self::BodyTooLarge => "body_too_large",
+            Self::BodyTooSlow => "body_too_slow",
+            Self::BodyIncomplete => "body_incomplete",
+            Self::BadQuery => "bad_query",
+        }
+    }
+
+    /// The status it is answered with.
+    #[must_use]
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::HostNotServed => StatusCode::MISDIRECTED_REQUEST,
+            Self::OriginNotAllowed => StatusCode::FORBIDDEN,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::BodyIncomplete | Self::BadQuery => StatusCode::BAD_REQUEST,
+        }
+    }
 }
 
 impl Reason {
@@ -66,13 +124,21 @@ impl Reason {
             Self::Internal,
         ];
         let denied = DenialReason::ALL.into_iter().map(Self::Denied);
-        denied.chain(upstream.into_iter().map(Self::Upstream)).chain(others).collect()
+        denied
+            .chain(upstream.into_iter().map(Self::Upstream))
+            .chain(others)
+            .collect()
     }
 
     /// How this reason is told. What the caller may not know is told as what does not exist, word for word.
     #[must_use]
     pub fn told(self) -> Told {
-        let told = |name, code, message, retry| Told { name, code, message, retry };
+        let told = |name, code, message, retry| Told {
+            name,
+            code,
+            message,
+            retry,
+        };
         match self {
             Self::Denied(DenialReason::UnknownTool | DenialReason::ToolNotGranted) => {
                 told("unknown_tool", code::INVALID_PARAMS, "Unknown tool", false)
@@ -83,44 +149,92 @@ impl Reason {
                 | DenialReason::NoVersion
                 | DenialReason::NotApproved,
             ) => told("unknown_server", 4004, "Unknown server", false),
-            Self::Denied(DenialReason::Blocked) => {
-                told("blocked", 4003, "Access is blocked; ask your security team", false)
-            }
-            Self::Denied(DenialReason::ServerDisabled) => {
-                told("server_disabled", 4010, "This server is disabled by an administrator", true)
-            }
-            Self::Denied(DenialReason::ToolDisabled) => {
-                told("tool_disabled", 4011, "This tool is disabled by an administrator", true)
-            }
-            Self::RegistryChanged => {
-                told("registry_changed", 4009, "The server changed while the call was prepared; try again", true)
-            }
-            Self::TokenExpired => told("token_expired", 4001, "The access token expired during the call", true),
-            Self::AuditUnavailable => {
-                told("audit_unavailable", 5003, "The call cannot be recorded now, so it was not made", true)
-            }
+            Self::Denied(DenialReason::Blocked) => told(
+                "blocked",
+                4003,
+                "Access is blocked; ask your security team",
+                false,
+            ),
+            Self::Denied(DenialReason::ServerDisabled) => told(
+                "server_disabled",
+                4010,
+                "This server is disabled by an administrator",
+                true,
+            ),
+            Self::Denied(DenialReason::ToolDisabled) => told(
+                "tool_disabled",
+                4011,
+                "This tool is disabled by an administrator",
+                true,
+            ),
+            Self::RegistryChanged => told(
+                "registry_changed",
+                4009,
+                "The server changed while the call was prepared; try again",
+                true,
+            ),
+            Self::TokenExpired => told(
+                "token_expired",
+                4001,
+                "The access token expired during the call",
+                true,
+            ),
+            Self::AuditUnavailable => told(
+                "audit_unavailable",
+                5003,
+                "The call cannot be recorded now, so it was not made",
+                true,
+            ),
             Self::Overloaded => told("overloaded", 5029, "Too many calls are under way", true),
-            Self::NoTokenB => told("no_token_b", 5005, "No token for the tool could be obtained", true),
-            Self::Upstream(UpstreamFault::Unreachable) => {
-                told("upstream_unreachable", 5020, "The tool's server cannot be reached", true)
-            }
-            Self::Upstream(UpstreamFault::Unauthorized) => {
-                told("upstream_unauthorized", 5021, "The tool's server did not accept the gateway's token", false)
-            }
-            Self::Upstream(UpstreamFault::Status) => {
-                told("upstream_status", 5022, "The tool's server answered with an unexpected HTTP status", true)
-            }
-            Self::Upstream(UpstreamFault::Protocol) => {
-                told("upstream_protocol", 5023, "The tool's server gave an answer that is not valid MCP", true)
-            }
-            Self::Upstream(UpstreamFault::TooLarge) => {
-                told("upstream_too_large", 5024, "The tool's server gave an answer beyond the size limit", false)
-            }
+            Self::NoTokenB => told(
+                "no_token_b",
+                5005,
+                "No token for the tool could be obtained",
+                true,
+            ),
+            Self::Upstream(UpstreamFault::Unreachable) => told(
+                "upstream_unreachable",
+                5020,
+                "The tool's server cannot be reached",
+                true,
+            ),
+            Self::Upstream(UpstreamFault::Unauthorized) => told(
+                "upstream_unauthorized",
+                5021,
+                "The tool's server did not accept the gateway's token",
+                false,
+            ),
+            Self::Upstream(UpstreamFault::Status) => told(
+                "upstream_status",
+                5022,
+                "The tool's server answered with an unexpected HTTP status",
+                true,
+            ),
+            Self::Upstream(UpstreamFault::Protocol) => told(
+                "upstream_protocol",
+                5023,
+                "The tool's server gave an answer that is not valid MCP",
+                true,
+            ),
+            Self::Upstream(UpstreamFault::TooLarge) => told(
+                "upstream_too_large",
+                5024,
+                "The tool's server gave an answer beyond the size limit",
+                false,
+            ),
             Self::UpstreamTimeout => told("upstream_timeout", 5040, "The tool did not answer in time", true),
-            Self::Draining => told("draining", 5030, "This gateway replica is stopping; try again", true),
-            Self::Stale => {
-                told("stale", 5031, "This gateway replica cannot show that it is up to date; try again", true)
-            }
+            Self::Draining => told(
+                "draining",
+                5030,
+                "This gateway replica is stopping; try again",
+                true,
+            ),
+            Self::Stale => told(
+                "stale",
+                5031,
+                "This gateway replica cannot show that it is up to date; try again",
+                true,
+            ),
             Self::Internal => told("internal", 5000, "The gateway failed", true),
         }
     }

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use axum::middleware::from_fn_with_state;
 use onedoor_authn::Verifier;
 use onedoor_connect::Connector;
 use onedoor_log::{EventLog, Partition, ReadError, Stream};
@@ -44,6 +45,8 @@ pub struct Config {
     pub public_url: String,
     /// Values of `Host` that the data plane answers to.
     pub hosts: Vec<String>,
+    /// Values of `Host` that the admin plane answers to.
+    pub admin_hosts: Vec<String>,
     /// Folder of the gateway's keys, for its owner alone.
     pub keys: PathBuf,
 }
@@ -63,6 +66,7 @@ pub struct Gateway {
     door: Arc<Door>,
     store: Store,
     hosts: Hosts,
+    admin_hosts: Hosts,
     follower: JoinHandle<FollowError>,
     recorder: JoinHandle<Result<(), AuditClosed>>,
     denials: JoinHandle<()>,
@@ -111,6 +115,7 @@ impl Gateway {
     pub async fn open(config: Config, log: Arc<dyn EventLog>, store: Store) -> Result<Self, GatewayError> {
         let boot = Boot::new(config.replica.clone());
         let hosts = Hosts::new(config.hosts.iter().map(String::as_str))?;
+        let admin_hosts = Hosts::new(config.admin_hosts.iter().map(String::as_str))?;
         let signing = SigningKey::load_or_create(&config.keys.join("token-b.p8"))?;
         let digests = ArgumentDigests::new(&secret(&config.keys.join("arguments.key"))?);
         let connector = Connector::new(onedoor_connect::Roots::System)?;
@@ -152,6 +157,7 @@ impl Gateway {
             door: Arc::new(door),
             store,
             hosts,
+            admin_hosts,
             follower,
             recorder: recorder_task,
             denials: denials_task,
@@ -181,10 +187,21 @@ impl Gateway {
                 denials: Arc::clone(&self.door.denials),
                 registry: Arc::clone(&self.door.registry),
             }),
-        });
+        })
+        .layer(from_fn_with_state(self.admin_hosts.clone(), plane::hosts));
         let data = plane::router(Arc::clone(&self.door), self.hosts.clone());
-        let data = tokio::spawn(listener::serve(listeners.data, data, stopping.clone(), cut.clone()));
-        let admin = tokio::spawn(listener::serve(listeners.admin, admin, stopping.clone(), cut.clone()));
+        let data = tokio::spawn(listener::serve(
+            listeners.data,
+            data,
+            stopping.clone(),
+            cut.clone(),
+        ));
+        let admin = tokio::spawn(listener::serve(
+            listeners.admin,
+            admin,
+            stopping.clone(),
+            cut.clone(),
+        ));
 
         let ended = tokio::select! {
             () = stop.cancelled() => Ok(()),
@@ -223,15 +240,26 @@ impl Gateway {
 
 /// A random key of 32 bytes, kept in a file for its owner alone.
 fn secret(path: &Path) -> Result<[u8; 32], KeyError> {
-    let failed = |source| KeyError::File { path: path.to_owned(), source };
+    let failed = |source| KeyError::File {
+        path: path.to_owned(),
+        source,
+    };
     match fs::read(path) {
-        Ok(bytes) => bytes.try_into().map_err(|_| KeyError::NotASecret(path.to_owned())),
+        Ok(bytes) => bytes
+            .try_into()
+            .map_err(|_| KeyError::NotASecret(path.to_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let mut key = [0; 32];
             aws_lc_rs::rand::fill(&mut key).map_err(|_| KeyError::Generate)?;
-            let mut file =
-                fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
-            file.write_all(&key).and_then(|()| file.sync_all()).map_err(failed)?;
+            let mut file = fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(path)
+                .map_err(failed)?;
+            file.write_all(&key)
+                .and_then(|()| file.sync_all())
+                .map_err(failed)?;
             Ok(key)
         }
         Err(error) => Err(failed(error)),

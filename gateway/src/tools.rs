@@ -22,6 +22,7 @@ use serde_json::{json, value::RawValue};
 use crate::{
     door::Door,
     paging::{Page, Paging},
+    refusal::HttpReason,
 };
 
 /// The query of `GET /tools`.
@@ -88,7 +89,10 @@ pub(crate) async fn list(
     let limits = &snapshot.settings().limits;
     let limit = query.limit.unwrap_or(limits.page);
     if !(1..=limits.page_max).contains(&limit) {
-        return bad_query("limit", &format!("limit must be between 1 and {}", limits.page_max));
+        return bad_query(
+            "limit",
+            &format!("limit must be between 1 and {}", limits.page_max),
+        );
     }
     let scope = format!("/tools {}", query.server.as_deref().unwrap_or_default());
     let paging = match Paging::new(&door.cursors, &principal, &scope, query.cursor.as_deref(), limit) {
@@ -100,7 +104,10 @@ pub(crate) async fn list(
         tools.retain(|tool| tool.server.slug.as_str() == server);
     }
     let Page { entries, next_cursor } = paging.page(&tools, position);
-    let tools = entries.iter().map(|tool| listed(tool, &door.public_url)).collect();
+    let tools = entries
+        .iter()
+        .map(|tool| listed(tool, &door.public_url))
+        .collect();
     answer(&headers, &ToolsPage { tools, next_cursor })
 }
 
@@ -143,7 +150,10 @@ fn answer(headers: &HeaderMap, page: &ToolsPage<'_>) -> Response {
         }
     };
     let tag = format!("\"{}\"", Digest::of(&body));
-    let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let known = headers
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
     let unchanged = known.flat_map(|tags| tags.split(',')).any(|known| {
         let known = known.trim();
         known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag
@@ -158,7 +168,10 @@ fn answer(headers: &HeaderMap, page: &ToolsPage<'_>) -> Response {
         headers.insert(ETAG, tag);
     }
     // The list is the caller's own, and good until the next grant change: to be asked for again each time.
-    headers.insert(http::header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    headers.insert(
+        http::header::CACHE_CONTROL,
+        HeaderValue::from_static("private, no-cache"),
+    );
     headers.insert(http::header::VARY, HeaderValue::from_static("authorization"));
     response
 }
@@ -168,14 +181,15 @@ fn bad_query(parameter: &str, message: &str) -> Response {
     let problem = json!({
         "type": "https://onedoor.dev/problems/bad_query",
         "title": "The query is not valid",
-        "status": 400,
-        "reason": "bad_query",
+        "status": HttpReason::BadQuery.status().as_u16(),
+        "reason": HttpReason::BadQuery.name(),
         "errors": [{ "pointer": format!("?{parameter}"), "message": message,
                      "hint": "GET /tools takes server, cursor and limit" }],
     });
-    let mut response = (StatusCode::BAD_REQUEST, Json(problem)).into_response();
-    response
-        .headers_mut()
-        .insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    let mut response = (HttpReason::BadQuery.status(), Json(problem)).into_response();
+    response.headers_mut().insert(
+        http::header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
     response
 }

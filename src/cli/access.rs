@@ -17,7 +17,13 @@ use super::{
 #[command(next_help_heading = "Connection")]
 pub(super) struct Access {
     /// The admin plane; the token for it comes from the variable `ONEDOOR_TOKEN`
-    #[arg(long, global = true, env = "ONEDOOR_ADMIN_URL", hide_env_values = true, value_name = "URL")]
+    #[arg(
+        long,
+        global = true,
+        env = "ONEDOOR_ADMIN_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
     url: Option<Url>,
     /// Folder of a running `onedoor dev`: address and token come from it where none are given
     #[arg(long, global = true, default_value = "./data", value_name = "DIR")]
@@ -48,7 +54,9 @@ impl Access {
                     self.sign_in(&development, usual).await
                 }
                 Ok(_) | Err(NoDevelopment::Unreadable { .. }) => Err(NotSignedIn { url: url.clone() }.into()),
-                Err(error @ (NoDevelopment::Malformed { .. } | NoDevelopment::Elsewhere { .. })) => Err(error.into()),
+                Err(error @ (NoDevelopment::Malformed { .. } | NoDevelopment::Elsewhere { .. })) => {
+                    Err(error.into())
+                }
             },
         }
     }
@@ -56,6 +64,10 @@ impl Access {
     async fn sign_in(&self, development: &Development, usual: &'static str) -> Result<Client, Failure> {
         let user = self.user.as_deref().unwrap_or(usual);
         let token = development.token(user, Plane::Admin).await?;
-        Client::new(development.admin_url.clone(), &token, (user != usual).then_some(usual))
+        Client::new(
+            development.admin_url.clone(),
+            &token,
+            (user != usual).then_some(usual),
+        )
     }
 }

@@ -26,7 +26,9 @@ pub(super) struct Answer {
 /// An answer that is not what the API gives: another version of Onedoor, or something else altogether.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unintelligible {
-    #[error("the answer is not what the admin API gives: is this the admin plane of this version of Onedoor?")]
+    #[error(
+        "the answer is not what the admin API gives: is this the admin plane of this version of Onedoor?"
+    )]
     Body(#[from] serde_json::Error),
     #[error("the answer has no ETag to send back as If-Match")]
     NoETag,
@@ -42,7 +44,9 @@ impl Answer {
 
     /// What it says, as it is.
     pub(super) fn value(&self) -> Result<Value, Unintelligible> {
-        Ok(Value::deserialize(&mut serde_json::Deserializer::from_slice(&self.body))?)
+        Ok(Value::deserialize(&mut serde_json::Deserializer::from_slice(
+            &self.body,
+        ))?)
     }
 
     /// The version of what it shows.
@@ -60,12 +64,17 @@ impl Answer {
 
     /// Whether the command had been carried out by an earlier try.
     pub(super) fn is_replayed(&self) -> bool {
-        self.headers.get("idempotent-replayed").is_some_and(|value| value == "true")
+        self.headers
+            .get("idempotent-replayed")
+            .is_some_and(|value| value == "true")
     }
 
     /// How long to wait before a retry (RFC 9110 §10.2.3, in seconds).
     pub(super) fn retry_after(&self) -> Duration {
-        let seconds = self.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let seconds = self
+            .headers
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.parse().ok());
         Duration::from_secs(seconds.unwrap_or(1)).min(PATIENCE)
     }
 }

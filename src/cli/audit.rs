@@ -107,13 +107,27 @@ struct CallView {
 }
 
 pub(super) async fn run(args: Args, process: &mut Process<'_>) -> Result<(), Failure> {
-    let Args { access, action: Action::Calls(args) } = args;
+    let Args {
+        access,
+        action: Action::Calls(args),
+    } = args;
     let client = access.client(process, "auditor").await?;
     calls(&client, args, process).await
 }
 
 async fn calls(client: &Client, args: CallsArgs, process: &mut Process<'_>) -> Result<(), Failure> {
-    let CallsArgs { server, tool, user, client: app, outcome, since, until, limit, all, format } = args;
+    let CallsArgs {
+        server,
+        tool,
+        user,
+        client: app,
+        outcome,
+        since,
+        until,
+        limit,
+        all,
+        format,
+    } = args;
     let request = Request::get(["audit", "calls"])
         .query("server", server)
         .query("tool", tool)
@@ -136,7 +150,9 @@ async fn calls(client: &Client, args: CallsArgs, process: &mut Process<'_>) -> R
     }
     sink.close(&mut process.out)?;
     if more {
-        process.notes.line("more calls match: --all shows all of them, --limit NUMBER more of them")?;
+        process
+            .notes
+            .line("more calls match: --all shows all of them, --limit NUMBER more of them")?;
     }
     Ok(())
 }
@@ -169,7 +185,9 @@ impl Sink {
 }
 
 fn table(calls: &[CallView]) -> Table {
-    let mut table = Table::new(["TIME", "USER", "CLIENT", "SERVER", "TOOL", "OUTCOME", "MS", "TRACE"]);
+    let mut table = Table::new([
+        "TIME", "USER", "CLIENT", "SERVER", "TOOL", "OUTCOME", "MS", "TRACE",
+    ]);
     for call in calls {
         table.row([
             call.time.as_str().into(),
@@ -178,7 +196,8 @@ fn table(calls: &[CallView]) -> Table {
             maybe(call.server.as_deref()),
             maybe(call.tool.as_deref()),
             call.outcome(),
-            call.duration_ms.map_or(NOTHING.into(), |ms| shown(format_args!("{ms:.1}"))),
+            call.duration_ms
+                .map_or(NOTHING.into(), |ms| shown(format_args!("{ms:.1}"))),
             maybe(call.trace_id.as_deref()),
         ]);
     }

@@ -18,7 +18,10 @@ use super::{
     touch::Touch,
 };
 
-const KIND: Kind = Kind { path: "blocks", name: "block" };
+const KIND: Kind = Kind {
+    path: "blocks",
+    name: "block",
+};
 
 /// `onedoor block`.
 #[derive(Debug, clap::Args)]
@@ -59,7 +62,13 @@ enum Action {
 #[derive(Debug, clap::Args)]
 struct Target {
     /// The user's object id
-    #[arg(long, value_name = "ID", requires = "tenant", conflicts_with = "client", required_unless_present = "client")]
+    #[arg(
+        long,
+        value_name = "ID",
+        requires = "tenant",
+        conflicts_with = "client",
+        required_unless_present = "client"
+    )]
     user: Option<String>,
     /// The user's tenant
     #[arg(long, value_name = "ID", requires = "user")]
@@ -93,14 +102,23 @@ struct ClientView {
 }
 
 pub(super) async fn run(args: Args, process: &mut Process<'_>) -> Result<(), Failure> {
-    let Args { access, format: FormatArgs { format }, action } = args;
+    let Args {
+        access,
+        format: FormatArgs { format },
+        action,
+    } = args;
     let client = access.client(process, "admin").await?;
     match action {
         Action::List => {
             let pages = Pages::new(&client, Request::get([KIND.path]), KIND.path);
             listing::show(pages, format, process, table).await
         }
-        Action::Add { issuer, target, not_before, reason: ReasonArgs { reason } } => {
+        Action::Add {
+            issuer,
+            target,
+            not_before,
+            reason: ReasonArgs { reason },
+        } => {
             let mut body = target.of(&issuer);
             for (name, value) in [("notBefore", not_before), ("reason", reason)] {
                 if let Some(value) = value {
@@ -126,10 +144,23 @@ impl Target {
 }
 
 fn table(blocks: &[BlockView]) -> Table {
-    let mut table = Table::new(["ID", "KEEPS OUT", "ISSUER", "TENANT", "UNTIL ISSUED", "SINCE", "BY", "REASON"]);
+    let mut table = Table::new([
+        "ID",
+        "KEEPS OUT",
+        "ISSUER",
+        "TENANT",
+        "UNTIL ISSUED",
+        "SINCE",
+        "BY",
+        "REASON",
+    ]);
     for block in blocks {
         let (whom, issuer, tenant) = match (&block.user, &block.client) {
-            (Some(user), _) => (format!("user {}", user.user), Some(&user.issuer), Some(&user.tenant)),
+            (Some(user), _) => (
+                format!("user {}", user.user),
+                Some(&user.issuer),
+                Some(&user.tenant),
+            ),
             (None, Some(client)) => (format!("client {}", client.client), Some(&client.issuer), None),
             (None, None) => ("nobody known to this version".to_owned(), None, None),
         };

@@ -62,7 +62,12 @@ impl Client {
             return Err(BadAddress(shown(&base)).into());
         }
         let http = http().map_err(|source| Unreachable::new(&base, source))?;
-        Ok(Self { http, base, token: token.clone(), better })
+        Ok(Self {
+            http,
+            base,
+            token: token.clone(),
+            better,
+        })
     }
 
     /// Sends a request, and once more with the same key where the connection broke or the door is not ready. What is not a
@@ -74,13 +79,20 @@ impl Client {
                 self.exchange(request).await?
             }
             Ok(answer) => answer,
-            Err(first) => self.exchange(request).await.map_err(|second| second.after(&first))?,
+            Err(first) => self
+                .exchange(request)
+                .await
+                .map_err(|second| second.after(&first))?,
         };
         if answer.status.is_success() {
             return Ok(answer);
         }
         let problem = Problem::read(&answer, request);
-        Err(Refused { problem, better: self.better }.into())
+        Err(Refused {
+            problem,
+            better: self.better,
+        }
+        .into())
     }
 
     async fn exchange(&self, request: &Request) -> Result<Answer, Unreachable> {
@@ -102,14 +114,21 @@ impl Client {
         let answer = sent.send().await?;
         let (status, headers) = (answer.status(), answer.headers().clone());
         let body = answer.bytes().await?;
-        Ok(Answer { status, headers, body })
+        Ok(Answer {
+            status,
+            headers,
+            body,
+        })
     }
 
     fn url(&self, request: &Request) -> Url {
         let mut url = self.base.clone();
         // An http URL always has a path.
         if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(["api", "v1"]).extend(&request.path);
+            segments
+                .pop_if_empty()
+                .extend(["api", "v1"])
+                .extend(&request.path);
         }
         url.set_query(None);
         if !request.query.is_empty() {
@@ -121,12 +140,19 @@ impl Client {
 
 impl Unreachable {
     pub(super) fn new(url: &Url, source: reqwest::Error) -> Self {
-        Self { url: shown(url), source: source.without_url(), unsure: false }
+        Self {
+            url: shown(url),
+            source: source.without_url(),
+            unsure: false,
+        }
     }
 
     /// The failure of a retry: what the first try may have done stays undone by none.
     fn after(self, first: &Self) -> Self {
-        Self { unsure: self.unsure || first.unsure, ..self }
+        Self {
+            unsure: self.unsure || first.unsure,
+            ..self
+        }
     }
 }
 
@@ -139,6 +165,10 @@ fn shown(url: &Url) -> String {
 fn reason(error: &reqwest::Error) -> String {
     let inner = std::iter::successors(error.source(), |&error| error.source()).last();
     let cause = inner.map_or_else(|| error.to_string(), ToString::to_string);
-    let hint = if error.is_connect() { ": is `onedoor dev` running?" } else { "" };
+    let hint = if error.is_connect() {
+        ": is `onedoor dev` running?"
+    } else {
+        ""
+    };
     format!("{hint} ({cause})")
 }

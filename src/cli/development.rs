@@ -38,7 +38,10 @@ pub(super) enum NoDevelopment {
     #[error("cannot read {}: is `onedoor dev` running?", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
     #[error("{} is not what `onedoor dev` writes", path.display())]
-    Malformed { path: PathBuf, source: serde_json::Error },
+    Malformed {
+        path: PathBuf,
+        source: serde_json::Error,
+    },
     #[error("{} names {url}, which is not on this machine", path.display())]
     Elsewhere { path: PathBuf, url: Url },
 }
@@ -49,7 +52,11 @@ pub(super) enum NoToken {
     #[error(transparent)]
     Unreachable(#[from] Unreachable),
     #[error("no token for {user:?}: {why} (users: {})", users.join(", "))]
-    Refused { user: String, why: String, users: Vec<String> },
+    Refused {
+        user: String,
+        why: String,
+        users: Vec<String>,
+    },
     #[error("{url} did not answer with a token")]
     Unintelligible { url: Url },
 }
@@ -82,7 +89,10 @@ impl Development {
         };
         let urls = [&development.admin_url, &development.token_url];
         if let Some(url) = urls.into_iter().find(|url| !is_loopback(url)) {
-            return Err(NoDevelopment::Elsewhere { path, url: url.clone() });
+            return Err(NoDevelopment::Elsewhere {
+                path,
+                url: url.clone(),
+            });
         }
         Ok(development)
     }
@@ -93,8 +103,12 @@ impl Development {
             Plane::Data => &self.data_scope,
             Plane::Admin => &self.admin_scope,
         };
-        let form =
-            [("grant_type", "password"), ("username", user), ("client_id", &self.client_id), ("scope", scope)];
+        let form = [
+            ("grant_type", "password"),
+            ("username", user),
+            ("client_id", &self.client_id),
+            ("scope", scope),
+        ];
         let unreachable = |source| Unreachable::new(&self.token_url, source);
         let answer = client::http()
             .map_err(unreachable)?
@@ -105,20 +119,29 @@ impl Development {
             .map_err(unreachable)?;
         let granted = answer.status().is_success();
         let body = answer.bytes().await.map_err(unreachable)?;
-        let unintelligible = || NoToken::Unintelligible { url: self.token_url.clone() };
+        let unintelligible = || NoToken::Unintelligible {
+            url: self.token_url.clone(),
+        };
         if granted {
             let Granted { access_token } = serde_json::from_slice(&body).map_err(|_| unintelligible())?;
             return Token::new(access_token).ok_or_else(unintelligible);
         }
         let refused: Refused = serde_json::from_slice(&body).map_err(|_| unintelligible())?;
-        Err(NoToken::Refused { user: user.to_owned(), why: refused.to_string(), users: self.users.clone() })
+        Err(NoToken::Refused {
+            user: user.to_owned(),
+            why: refused.to_string(),
+            users: self.users.clone(),
+        })
     }
 }
 
 impl fmt::Display for Refused {
     /// The first line: ids for support follow, which nobody needs here.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let first = self.error_description.as_deref().and_then(|text| text.lines().next());
+        let first = self
+            .error_description
+            .as_deref()
+            .and_then(|text| text.lines().next());
         f.write_str(first.unwrap_or(&self.error))
     }
 }
@@ -141,7 +164,12 @@ mod tests {
         for here in ["http://127.0.0.1:1", "http://localhost", "http://[::1]:80"] {
             assert!(is_loopback(&here.parse().unwrap()), "{here}");
         }
-        for elsewhere in ["http://10.0.0.1", "http://localhost.example", "http://127.0.0.1.example", "data:x"] {
+        for elsewhere in [
+            "http://10.0.0.1",
+            "http://localhost.example",
+            "http://127.0.0.1.example",
+            "data:x",
+        ] {
             assert!(!is_loopback(&elsewhere.parse().unwrap()), "{elsewhere}");
         }
     }

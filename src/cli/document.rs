@@ -23,5 +23,8 @@ pub(super) fn read(path: &Path, input: &mut dyn Read) -> Result<Bytes, Unreadabl
     } else {
         std::fs::read(path)
     };
-    read.map(Bytes::from).map_err(|source| Unreadable { path: path.to_owned(), source })
+    read.map(Bytes::from).map_err(|source| Unreadable {
+        path: path.to_owned(),
+        source,
+    })
 }

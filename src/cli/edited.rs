@@ -19,13 +19,22 @@ impl Edited {
     /// to say.
     pub(super) fn of(document: Bytes) -> Result<Self, Unintelligible> {
         let Ok(Value::Object(mut members)) = serde_json::from_slice(&document) else {
-            return Ok(Self { document, version: None });
+            return Ok(Self {
+                document,
+                version: None,
+            });
         };
         let Some(version) = members.remove("version").as_ref().and_then(Value::as_u64) else {
-            return Ok(Self { document, version: None });
+            return Ok(Self {
+                document,
+                version: None,
+            });
         };
         members.remove("changed");
-        Ok(Self { document: serde_json::to_vec(&members)?.into(), version: Some(ETag::of(version)) })
+        Ok(Self {
+            document: serde_json::to_vec(&members)?.into(),
+            version: Some(ETag::of(version)),
+        })
     }
 }
 
@@ -41,12 +50,21 @@ mod tests {
     #[test]
     fn a_shown_document_tells_which_version_was_edited() {
         let shown = r#"{"tokenBSeconds": 60, "version": 17, "changed": {"revision": 17, "time": "t"}}"#;
-        assert_eq!(of(shown), (r#"{"tokenBSeconds":60}"#.to_owned(), Some(ETag::of(17))));
+        assert_eq!(
+            of(shown),
+            (r#"{"tokenBSeconds":60}"#.to_owned(), Some(ETag::of(17)))
+        );
     }
 
     #[test]
     fn any_other_document_is_sent_as_it_is() {
-        for other in [r#"{ "tokenBSeconds": 60 }"#, r#"{"version": "x", "a": 1}"#, "[1]", "{", ""] {
+        for other in [
+            r#"{ "tokenBSeconds": 60 }"#,
+            r#"{"version": "x", "a": 1}"#,
+            "[1]",
+            "{",
+            "",
+        ] {
             assert_eq!(of(other), (other.to_owned(), None));
         }
     }

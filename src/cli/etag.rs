@@ -37,7 +37,10 @@ impl FromStr for ETag {
 
     /// Reads a version with or without its quotes.
     fn from_str(text: &str) -> Result<Self, ParseIntError> {
-        let bare = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+        let bare = text
+            .strip_prefix('"')
+            .and_then(|text| text.strip_suffix('"'))
+            .unwrap_or(text);
         bare.parse().map(Self)
     }
 }

@@ -96,7 +96,9 @@ impl Failure {
         match self {
             Self::Refused(refused) => refused.report(screen),
             // Its own words end with the cause that tells.
-            Self::Unreachable(_) | Self::NoToken(NoToken::Unreachable(_)) => screen.line(&format!("error: {self}")),
+            Self::Unreachable(_) | Self::NoToken(NoToken::Unreachable(_)) => {
+                screen.line(&format!("error: {self}"))
+            }
             Self::NoDevelopment(_)
             | Self::NoToken(_)
             | Self::NotSignedIn(_)

@@ -20,7 +20,10 @@ use super::{
     touch::Touch,
 };
 
-const KIND: Kind = Kind { path: "grants", name: "grant" };
+const KIND: Kind = Kind {
+    path: "grants",
+    name: "grant",
+};
 
 /// `onedoor grant`.
 #[derive(Debug, clap::Args)]
@@ -111,10 +114,19 @@ struct GrantView {
 }
 
 pub(super) async fn run(args: Args, process: &mut Process<'_>) -> Result<(), Failure> {
-    let Args { access, format: FormatArgs { format }, action } = args;
+    let Args {
+        access,
+        format: FormatArgs { format },
+        action,
+    } = args;
     let client = access.client(process, "admin").await?;
     match action {
-        Action::List { server, issuer, group, role } => {
+        Action::List {
+            server,
+            issuer,
+            group,
+            role,
+        } => {
             let request = Request::get([KIND.path])
                 .query("server", server)
                 .query("issuer", issuer)
@@ -133,11 +145,15 @@ pub(super) async fn run(args: Args, process: &mut Process<'_>) -> Result<(), Fai
 }
 
 fn table(grants: &[GrantView]) -> Table {
-    let mut table = Table::new(["ID", "ISSUER", "TENANT", "TO", "SERVER", "TOOL", "STAGE", "SINCE", "BY"]);
+    let mut table = Table::new([
+        "ID", "ISSUER", "TENANT", "TO", "SERVER", "TOOL", "STAGE", "SINCE", "BY",
+    ]);
     for grant in grants {
         let to = match (&grant.group, &grant.role) {
             (Some(group), _) => format!("group {group}").into(),
-            (None, role) => role.as_ref().map_or_else(|| maybe(None), |role| format!("role {role}").into()),
+            (None, role) => role
+                .as_ref()
+                .map_or_else(|| maybe(None), |role| format!("role {role}").into()),
         };
         table.row([
             grant.id.as_str().into(),

@@ -22,7 +22,10 @@ use super::{
     touch::Touch,
 };
 
-const KIND: Kind = Kind { path: "issuers", name: "issuer" };
+const KIND: Kind = Kind {
+    path: "issuers",
+    name: "issuer",
+};
 
 /// `onedoor issuer`.
 #[derive(Debug, clap::Args)]
@@ -90,7 +93,11 @@ struct PlaneView {
 }
 
 pub(super) async fn run(args: Args, process: &mut Process<'_>) -> Result<(), Failure> {
-    let Args { access, format: FormatArgs { format }, action } = args;
+    let Args {
+        access,
+        format: FormatArgs { format },
+        action,
+    } = args;
     let client = access.client(process, "admin").await?;
     match action {
         Action::List => {
@@ -105,16 +112,26 @@ pub(super) async fn run(args: Args, process: &mut Process<'_>) -> Result<(), Fai
             }
             Ok(())
         }
-        Action::Add { file, reason: ReasonArgs { reason } } => {
+        Action::Add {
+            file,
+            reason: ReasonArgs { reason },
+        } => {
             let Edited { document, version: _ } = Edited::of(document::read(&file, process.input)?)?;
-            let request =
-                Request::command(Method::POST, [KIND.path])?.document(document).reason(reason.as_deref())?;
+            let request = Request::command(Method::POST, [KIND.path])?
+                .document(document)
+                .reason(reason.as_deref())?;
             registered::added::<IssuerView>(KIND, &client.send(&request).await?, format, process, table)
         }
-        Action::Update { name, file, reason: ReasonArgs { reason }, if_match } => {
+        Action::Update {
+            name,
+            file,
+            reason: ReasonArgs { reason },
+            if_match,
+        } => {
             let edited = Edited::of(document::read(&file, process.input)?)?;
             let path = [KIND.path, name.as_str()];
-            let version = registered::version_of(&client, path, if_match.if_match.or(edited.version), process).await?;
+            let version =
+                registered::version_of(&client, path, if_match.if_match.or(edited.version), process).await?;
             let request = Request::command(Method::PUT, path)?
                 .document(edited.document)
                 .if_match(version)?
@@ -128,14 +145,27 @@ pub(super) async fn run(args: Args, process: &mut Process<'_>) -> Result<(), Fai
 }
 
 fn table(issuers: &[IssuerView]) -> Table {
-    let mut table = Table::new(["NAME", "ISSUER URLS", "TENANTS", "ALGORITHMS", "PLANES", "CHANGED", "BY"]);
+    let mut table = Table::new([
+        "NAME",
+        "ISSUER URLS",
+        "TENANTS",
+        "ALGORITHMS",
+        "PLANES",
+        "CHANGED",
+        "BY",
+    ]);
     for issuer in issuers {
         table.row([
             issuer.name.as_str().into(),
             issuer.urls.join(" ").into(),
             issuer.tenants.join(" ").into(),
             issuer.algorithms.join(" ").into(),
-            if issuer.admin.is_some() { "data, admin" } else { "data" }.into(),
+            if issuer.admin.is_some() {
+                "data, admin"
+            } else {
+                "data"
+            }
+            .into(),
             shown(&issuer.changed.time),
             issuer.changed.who(),
         ]);
@@ -146,24 +176,46 @@ fn table(issuers: &[IssuerView]) -> Table {
 impl IssuerView {
     fn facts(&self) -> Table {
         let mut table = Table::new(["ISSUER", &self.name]);
-        for (name, values) in
-            [("urls", &self.urls), ("tenants", &self.tenants), ("algorithms", &self.algorithms)]
-        {
+        for (name, values) in [
+            ("urls", &self.urls),
+            ("tenants", &self.tenants),
+            ("algorithms", &self.algorithms),
+        ] {
             table.row([name.into(), values.join(" ").into()]);
         }
         table.row(["signing keys".into(), self.jwks_uri.as_str().into()]);
-        table.row(["authorization server".into(), self.authorization_server.as_str().into()]);
-        for (name, plane) in [("data plane", Some(&self.data)), ("admin plane", self.admin.as_ref())] {
-            table.row([name.into(), plane.map_or_else(|| "its tokens are no good there".into(), PlaneView::shown)]);
+        table.row([
+            "authorization server".into(),
+            self.authorization_server.as_str().into(),
+        ]);
+        for (name, plane) in [
+            ("data plane", Some(&self.data)),
+            ("admin plane", self.admin.as_ref()),
+        ] {
+            table.row([
+                name.into(),
+                plane.map_or_else(|| "its tokens are no good there".into(), PlaneView::shown),
+            ]);
         }
-        table.row(["changed".into(), format!("version {}, by {}", self.version, self.changed).into()]);
+        table.row([
+            "changed".into(),
+            format!("version {}, by {}", self.version, self.changed).into(),
+        ]);
         table
     }
 }
 
 impl PlaneView {
     fn shown(&self) -> std::borrow::Cow<'_, str> {
-        let scope = self.required_scope.as_ref().map_or_else(String::new, |scope| format!("; scope {scope}"));
-        format!("audiences {}; client apps {}{scope}", self.audiences.join(" "), self.clients.join(" ")).into()
+        let scope = self
+            .required_scope
+            .as_ref()
+            .map_or_else(String::new, |scope| format!("; scope {scope}"));
+        format!(
+            "audiences {}; client apps {}{scope}",
+            self.audiences.join(" "),
+            self.clients.join(" ")
+        )
+        .into()
     }
 }

@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::{
-    answer::Unintelligible, client::Client, failure::Failure, format::Format, process::Process, request::Request,
-    screen::Screen, table::Table,
+    answer::Unintelligible, client::Client, failure::Failure, format::Format, process::Process,
+    request::Request, screen::Screen, table::Table,
 };
 
 /// A list that is read page by page.
@@ -35,7 +35,12 @@ pub(super) struct JsonList {
 
 impl<'a> Pages<'a> {
     pub(super) fn new(client: &'a Client, request: Request, key: &'static str) -> Self {
-        Self { client, request, key, next: Next::First }
+        Self {
+            client,
+            request,
+            key,
+            next: Next::First,
+        }
     }
 
     /// The entries of the next page; none after the last.
@@ -45,13 +50,18 @@ impl<'a> Pages<'a> {
             Next::After(cursor) => Some(cursor),
             Next::End => return Ok(None),
         };
-        let answer = self.client.send(&self.request.clone().query("cursor", cursor)).await?;
+        let answer = self
+            .client
+            .send(&self.request.clone().query("cursor", cursor))
+            .await?;
         let page: BTreeMap<String, Box<RawValue>> = answer.read()?;
         let cursor = page.get("nextCursor").map_or("null", |cursor| cursor.get());
         let cursor: Option<String> = serde_json::from_str(cursor).map_err(Unintelligible::Body)?;
         self.next = cursor.map_or(Next::End, Next::After);
         let entries = page.get(self.key).ok_or(Unintelligible::NoList(self.key))?;
-        Ok(Some(serde_json::from_str(entries.get()).map_err(Unintelligible::Body)?))
+        Ok(Some(
+            serde_json::from_str(entries.get()).map_err(Unintelligible::Body)?,
+        ))
     }
 
     /// Whether a page follows.
@@ -88,7 +98,9 @@ pub(super) async fn show<T: DeserializeOwned>(
         Format::Json => {
             let mut list = JsonList::open(pages.key, &mut process.out)?;
             while let Some(entries) = pages.next().await? {
-                entries.iter().try_for_each(|entry| list.add(entry, &mut process.out))?;
+                entries
+                    .iter()
+                    .try_for_each(|entry| list.add(entry, &mut process.out))?;
             }
             list.close(&mut process.out)?;
         }
@@ -105,5 +117,8 @@ pub(super) async fn show<T: DeserializeOwned>(
 
 /// Entries as values.
 pub(super) fn read_all<T: DeserializeOwned>(entries: &[Box<RawValue>]) -> Result<Vec<T>, Unintelligible> {
-    entries.iter().map(|entry| Ok(serde_json::from_str(entry.get())?)).collect()
+    entries
+        .iter()
+        .map(|entry| Ok(serde_json::from_str(entry.get())?))
+        .collect()
 }

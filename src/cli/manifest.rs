@@ -35,7 +35,10 @@ enum Action {
 }
 
 pub(super) fn run(args: &Args, process: &mut Process<'_>) -> Result<(), Failure> {
-    let Args { format: FormatArgs { format }, action: Action::Check { file } } = args;
+    let Args {
+        format: FormatArgs { format },
+        action: Action::Check { file },
+    } = args;
     let bytes = document::read(file, process.input)?;
     match manifest::check(&bytes) {
         Ok(manifest) => valid(&manifest, *format, process),
@@ -46,7 +49,9 @@ pub(super) fn run(args: &Args, process: &mut Process<'_>) -> Result<(), Failure>
 fn valid(manifest: &Manifest, format: Format, process: &mut Process<'_>) -> Result<(), Failure> {
     let tools: Vec<&str> = manifest.tools.keys().map(ToolName::as_str).collect();
     match format {
-        Format::Json => process.out.json(&json!({ "valid": true, "slug": manifest.slug, "tools": tools }))?,
+        Format::Json => process
+            .out
+            .json(&json!({ "valid": true, "slug": manifest.slug, "tools": tools }))?,
         Format::Table => process.out.line(&format!(
             "{} is valid: {}; tokens for {}, scope {}, at {}",
             manifest.slug,
@@ -63,14 +68,25 @@ fn valid(manifest: &Manifest, format: Format, process: &mut Process<'_>) -> Resu
 }
 
 /// Shows the faults, which here are the answer, and gives the failure that says so.
-fn invalid(name: String, faults: Faults, format: Format, process: &mut Process<'_>) -> Result<Failure, Failure> {
+fn invalid(
+    name: String,
+    faults: Faults,
+    format: Format,
+    process: &mut Process<'_>,
+) -> Result<Failure, Failure> {
     let count = faults.as_slice().len();
     match format {
-        Format::Json => process.out.json(&json!({ "valid": false, "errors": faults.as_slice() }))?,
+        Format::Json => process
+            .out
+            .json(&json!({ "valid": false, "errors": faults.as_slice() }))?,
         Format::Table => {
             let faults: Vec<Fault> = faults
                 .into_iter()
-                .map(|fault| Fault { pointer: fault.pointer, message: fault.message, hint: fault.hint })
+                .map(|fault| Fault {
+                    pointer: fault.pointer,
+                    message: fault.message,
+                    hint: fault.hint,
+                })
                 .collect();
             process.out.table(&problem::faults(&faults))?;
         }
@@ -80,5 +96,9 @@ fn invalid(name: String, faults: Faults, format: Format, process: &mut Process<'
 
 /// What the person who gave the file calls it.
 fn name(file: &Path) -> String {
-    if file == Path::new("-") { "the manifest".to_owned() } else { file.display().to_string() }
+    if file == Path::new("-") {
+        "the manifest".to_owned()
+    } else {
+        file.display().to_string()
+    }
 }

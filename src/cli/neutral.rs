@@ -24,7 +24,11 @@ pub(super) fn json(document: &str) -> Cow<'_, str> {
 /// (OWASP, "CSV Injection").
 pub(super) fn cell(text: &str) -> Cow<'_, str> {
     let text = line(text);
-    if text.starts_with(['=', '+', '-', '@']) { Cow::Owned(format!("'{text}")) } else { text }
+    if text.starts_with(['=', '+', '-', '@']) {
+        Cow::Owned(format!("'{text}"))
+    } else {
+        text
+    }
 }
 
 fn replace(text: &str, active: impl Fn(char) -> bool, escape: impl Fn(char, &mut String)) -> Cow<'_, str> {
@@ -66,8 +70,14 @@ mod tests {
     use super::*;
 
     /// Clear screen, title by C1, overwritten line, right-to-left override, invisible tag.
-    const ATTACKS: [&str; 6] =
-        ["\u{1b}[2Jpay", "\u{9d}0;root\u{7}", "good\rbad", "a\nb", "\u{202e}gpj.exe", "x\u{e0041}y"];
+    const ATTACKS: [&str; 6] = [
+        "\u{1b}[2Jpay",
+        "\u{9d}0;root\u{7}",
+        "good\rbad",
+        "a\nb",
+        "\u{202e}gpj.exe",
+        "x\u{e0041}y",
+    ];
 
     #[test]
     fn nothing_active_is_left_on_a_line() {
@@ -77,15 +87,28 @@ mod tests {
             assert!(harmless.contains("\\u{"), "{harmless:?}");
         }
         assert_eq!(line("\u{1b}[31mred"), "\\u{1b}[31mred");
-        for c in (0..0x11_0000).filter_map(char::from_u32).filter(|c| c.is_control()) {
+        for c in (0..0x11_0000)
+            .filter_map(char::from_u32)
+            .filter(|c| c.is_control())
+        {
             assert!(line(&c.to_string()).starts_with("\\u{"), "{c:?}");
         }
     }
 
     #[test]
     fn ordinary_text_is_not_touched() {
-        for text in ["", "Ana Lyst (1a6d)", "Łukasz Müller 李", "क्‍ष", "\\u{1b}", "Ngu\u{6f}\u{302}n"] {
-            assert!(matches!(line(text), Cow::Borrowed(same) if same == text), "{text}");
+        for text in [
+            "",
+            "Ana Lyst (1a6d)",
+            "Łukasz Müller 李",
+            "क्‍ष",
+            "\\u{1b}",
+            "Ngu\u{6f}\u{302}n",
+        ] {
+            assert!(
+                matches!(line(text), Cow::Borrowed(same) if same == text),
+                "{text}"
+            );
         }
     }
 
@@ -96,7 +119,10 @@ mod tests {
             let pretty = serde_json::to_string_pretty(&value).unwrap();
             let harmless = json(&pretty);
             assert!(!harmless.contains(|c| is_active(c) && c != '\n'), "{harmless:?}");
-            assert_eq!(serde_json::from_str::<serde_json::Value>(&harmless).unwrap(), value);
+            assert_eq!(
+                serde_json::from_str::<serde_json::Value>(&harmless).unwrap(),
+                value
+            );
         }
         // Negative control: serde_json itself lets a C1 control through.
         assert!(serde_json::to_string("\u{9b}2J").unwrap().contains('\u{9b}'));

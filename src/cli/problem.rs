@@ -51,9 +51,16 @@ impl Problem {
     pub(super) fn read(answer: &Answer, request: &Request) -> Self {
         let document = answer.read().unwrap_or_else(|_| {
             let text = String::from_utf8_lossy(&answer.body);
-            Document { detail: text.trim().chars().take(MAX_SHOWN).collect(), ..Document::default() }
+            Document {
+                detail: text.trim().chars().take(MAX_SHOWN).collect(),
+                ..Document::default()
+            }
         });
-        Self { status: answer.status, document, if_match: request.if_match }
+        Self {
+            status: answer.status,
+            document,
+            if_match: request.if_match,
+        }
     }
 
     /// Writes it out whole.
@@ -62,7 +69,11 @@ impl Problem {
         for line in self.conflict() {
             screen.line(&format!("  {line}"))?;
         }
-        if self.document.errors.is_empty() { Ok(()) } else { screen.table(&faults(&self.document.errors)) }
+        if self.document.errors.is_empty() {
+            Ok(())
+        } else {
+            screen.table(&faults(&self.document.errors))
+        }
     }
 
     fn headline(&self) -> Cow<'_, str> {
@@ -76,7 +87,9 @@ impl Problem {
     }
 
     fn code(&self) -> String {
-        format!("{} {}", self.status.as_u16(), self.document.reason).trim_end().to_owned()
+        format!("{} {}", self.status.as_u16(), self.document.reason)
+            .trim_end()
+            .to_owned()
     }
 
     /// What the command was given for, what is there now, and what won.
@@ -84,12 +97,19 @@ impl Problem {
         let mut lines = Vec::new();
         match (self.if_match, self.document.current_version) {
             (Some(given), Some(now)) => {
-                lines.push(format!("the command was for version {given}, there is version {now} now"));
+                lines.push(format!(
+                    "the command was for version {given}, there is version {now} now"
+                ));
             }
             (None, Some(now)) => lines.push(format!("there is version {now} now")),
             (Some(_) | None, None) => {}
         }
-        lines.extend(self.document.won.as_ref().map(|won| format!("revision {} won, by {won}", won.revision)));
+        lines.extend(
+            self.document
+                .won
+                .as_ref()
+                .map(|won| format!("revision {} won, by {won}", won.revision)),
+        );
         lines
     }
 }
@@ -97,8 +117,17 @@ impl Problem {
 /// Faults as a table.
 pub(super) fn faults(faults: &[Fault]) -> Table {
     let mut table = Table::new(["POINTER", "PROBLEM", "HINT"]);
-    for Fault { pointer, message, hint } in faults {
-        let pointer = if pointer.is_empty() { "(the document)" } else { pointer };
+    for Fault {
+        pointer,
+        message,
+        hint,
+    } in faults
+    {
+        let pointer = if pointer.is_empty() {
+            "(the document)"
+        } else {
+            pointer
+        };
         table.row([pointer.into(), message.into(), shown(hint)]);
     }
     table

@@ -4,8 +4,8 @@ use reqwest::Method;
 use serde::de::DeserializeOwned;
 
 use super::{
-    answer::Answer, client::Client, etag::ETag, failure::Failure, format::Format, process::Process, request::Request,
-    server::ReasonArgs, table::Table,
+    answer::Answer, client::Client, etag::ETag, failure::Failure, format::Format, process::Process,
+    request::Request, server::ReasonArgs, table::Table,
 };
 
 /// What they are called.
@@ -35,9 +35,16 @@ pub(super) fn added<T: DeserializeOwned>(
 
 /// Says from when on it counts.
 pub(super) fn announce(kind: Kind, answer: &Answer, process: &mut Process<'_>) -> Result<(), Failure> {
-    let earlier = if answer.is_replayed() { ", by an earlier try" } else { "" };
+    let earlier = if answer.is_replayed() {
+        ", by an earlier try"
+    } else {
+        ""
+    };
     let revision = answer.revision().unwrap_or("unknown");
-    Ok(process.notes.line(&format!("{} in force since revision {revision}{earlier}", kind.name))?)
+    Ok(process.notes.line(&format!(
+        "{} in force since revision {revision}{earlier}",
+        kind.name
+    ))?)
 }
 
 /// The version that a command is given for: the one that was asked for, else the one that is there, which is shown.
@@ -51,7 +58,9 @@ pub(super) async fn version_of<const N: usize>(
         return Ok(version);
     }
     let version = client.send(&Request::get(path)).await?.etag()?;
-    process.notes.line(&format!("replacing version {version} of {}", path.join(" ")))?;
+    process
+        .notes
+        .line(&format!("replacing version {version} of {}", path.join(" ")))?;
     Ok(version)
 }
 
@@ -66,6 +75,8 @@ pub(super) async fn remove(
     let request = Request::command(Method::DELETE, [kind.path, id])?.reason(reason.as_deref())?;
     let answer = client.send(&request).await?;
     let revision = answer.revision().unwrap_or("unknown");
-    process.notes.line(&format!("{} {id} removed (revision {revision})", kind.name))?;
+    process
+        .notes
+        .line(&format!("{} {id} removed (revision {revision})", kind.name))?;
     Ok(())
 }

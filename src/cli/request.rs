@@ -47,7 +47,10 @@ impl Request {
         method: Method,
         path: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, Failure> {
-        let mut request = Self { method, ..Self::get(path) };
+        let mut request = Self {
+            method,
+            ..Self::get(path)
+        };
         request.header(IDEMPOTENCY_KEY, &Uuid::now_v7().to_string())?;
         Ok(request)
     }
@@ -60,7 +63,8 @@ impl Request {
 
     /// Gives it a document as it is.
     pub(super) fn document(mut self, bytes: Bytes) -> Self {
-        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self.headers
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         self.body = Some(bytes);
         self
     }
@@ -92,7 +96,8 @@ impl Request {
     }
 
     fn header(&mut self, name: HeaderName, value: &str) -> Result<(), Failure> {
-        self.headers.insert(name, HeaderValue::from_str(value).map_err(Failure::Header)?);
+        self.headers
+            .insert(name, HeaderValue::from_str(value).map_err(Failure::Header)?);
         Ok(())
     }
 }
@@ -103,7 +108,9 @@ mod tests {
 
     #[test]
     fn a_reason_survives_a_header() {
-        let request = Request::get([]).reason(Some("100 % leaked: Schlüssel\n")).unwrap();
+        let request = Request::get([])
+            .reason(Some("100 % leaked: Schlüssel\n"))
+            .unwrap();
         assert_eq!(request.headers[REASON], "100 %25 leaked: Schl%C3%BCssel%0A");
     }
 
@@ -112,7 +119,10 @@ mod tests {
         let key = || Request::command(Method::POST, ["servers"]).unwrap().headers[IDEMPOTENCY_KEY].clone();
         let (one, other) = (key(), key());
         assert_ne!(one, other);
-        assert_eq!(Uuid::parse_str(one.to_str().unwrap()).unwrap().get_version_num(), 7);
+        assert_eq!(
+            Uuid::parse_str(one.to_str().unwrap()).unwrap().get_version_num(),
+            7
+        );
         assert!(Request::get(["servers"]).headers.is_empty());
     }
 }

@@ -32,7 +32,10 @@ impl<'a> Screen<'a> {
 
     pub(super) fn table(&mut self, table: &Table) -> io::Result<()> {
         // The cells are harmless already: escaping once more would show escapes of escapes.
-        table.lines(self.width).iter().try_for_each(|line| writeln!(self.writer, "{line}"))
+        table
+            .lines(self.width)
+            .iter()
+            .try_for_each(|line| writeln!(self.writer, "{line}"))
     }
 
     /// Writes a JSON document, indented.
@@ -58,6 +61,8 @@ impl<'a> Screen<'a> {
 
 impl fmt::Debug for Screen<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Screen").field("width", &self.width).finish_non_exhaustive()
+        f.debug_struct("Screen")
+            .field("width", &self.width)
+            .finish_non_exhaustive()
     }
 }

@@ -20,7 +20,10 @@ use super::{
     table::Table,
 };
 
-const KIND: Kind = Kind { path: "settings", name: "settings" };
+const KIND: Kind = Kind {
+    path: "settings",
+    name: "settings",
+};
 
 /// `onedoor settings`.
 #[derive(Debug, clap::Args)]
@@ -49,11 +52,19 @@ enum Action {
 }
 
 pub(super) async fn run(args: Args, process: &mut Process<'_>) -> Result<(), Failure> {
-    let Args { access, format: FormatArgs { format }, action } = args;
+    let Args {
+        access,
+        format: FormatArgs { format },
+        action,
+    } = args;
     let client = access.client(process, "admin").await?;
     let answer = match action {
         Action::Show => client.send(&Request::get([KIND.path])).await?,
-        Action::Set { file, reason: ReasonArgs { reason }, if_match } => {
+        Action::Set {
+            file,
+            reason: ReasonArgs { reason },
+            if_match,
+        } => {
             let edited = Edited::of(document::read(&file, process.input)?)?;
             let asked = if_match.if_match.or(edited.version);
             let version = registered::version_of(&client, [KIND.path], asked, process).await?;
@@ -89,7 +100,11 @@ fn add(path: &str, value: &Value, table: &mut Table) {
     match value {
         Value::Object(members) => {
             for (name, value) in members {
-                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                let path = if path.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{path}.{name}")
+                };
                 add(&path, value, table);
             }
         }
@@ -108,8 +123,7 @@ mod tests {
 
     #[test]
     fn every_setting_has_a_line() {
-        let settings =
-            json!({"limits": {"bodyBytes": 4_194_304, "page": 100}, "allowedOrigins": ["https://a"], "note": "\u{1b}c"});
+        let settings = json!({"limits": {"bodyBytes": 4_194_304, "page": 100}, "allowedOrigins": ["https://a"], "note": "\u{1b}c"});
         assert_eq!(
             table(&settings).lines(None),
             [

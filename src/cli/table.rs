@@ -28,14 +28,17 @@ impl Table {
 
     /// Adds a row.
     pub(super) fn row<const N: usize>(&mut self, cells: [Cow<'_, str>; N]) {
-        self.table.add_row(cells.map(|cell| neutral::line(&cell).into_owned()));
+        self.table
+            .add_row(cells.map(|cell| neutral::line(&cell).into_owned()));
     }
 
     /// The lines of the table. On a terminal of `width` columns cells are wrapped; elsewhere each row is one line, however wide.
     pub(super) fn lines(&self, width: Option<u16>) -> Vec<String> {
         let mut table = self.table.clone();
         if let Some(width) = width {
-            table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+            table
+                .set_content_arrangement(ContentArrangement::Dynamic)
+                .set_width(width);
         }
         table.lines().map(|line| line.trim_end().to_owned()).collect()
     }
@@ -57,7 +60,10 @@ mod tests {
 
     fn sample() -> Table {
         let mut table = Table::new(["NAME", "WHAT IT DOES"]);
-        table.row(["finance".into(), "Looks up, converts and books amounts in many currencies".into()]);
+        table.row([
+            "finance".into(),
+            "Looks up, converts and books amounts in many currencies".into(),
+        ]);
         table.row(["x\u{1b}[2J".into(), maybe(None)]);
         table
     }

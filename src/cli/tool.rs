@@ -55,19 +55,31 @@ enum Action {
 }
 
 pub(super) async fn run(args: Args, process: &mut Process<'_>) -> Result<(), Failure> {
-    let Args { access, format: FormatArgs { format }, action } = args;
+    let Args {
+        access,
+        format: FormatArgs { format },
+        action,
+    } = args;
     let client = access.client(process, "admin").await?;
     match action {
         Action::List { server: Some(server) } => list_one(&client, &server, format, process).await,
         Action::List { server: None } => {
             let pages = Pages::new(&client, Request::get(["servers"]), "servers");
-            listing::show(pages, format, process, |servers: &[ServerView]| view::tools(servers)).await
+            listing::show(pages, format, process, |servers: &[ServerView]| {
+                view::tools(servers)
+            })
+            .await
         }
         Action::Disable { server, tool, reason } => {
             let request = command(&server, &tool, "disable", &reason)?;
             done(&client.send(&request).await?, format, process)
         }
-        Action::Enable { server, tool, reason, if_match } => {
+        Action::Enable {
+            server,
+            tool,
+            reason,
+            if_match,
+        } => {
             let version = version_of(&client, &server, if_match, "enabling a tool of", None, process).await?;
             let request = command(&server, &tool, "enable", &reason)?.if_match(version)?;
             done(&client.send(&request).await?, format, process)
@@ -94,7 +106,10 @@ async fn list_one(
 
 fn command(server: &Slug, tool: &ToolName, verb: &str, reason: &ReasonArgs) -> Result<Request, Failure> {
     let path = ["servers", server.as_str(), "tools", tool.as_str(), verb];
-    let body = reason.reason.as_ref().map_or_else(|| json!({}), |reason| json!({ "reason": reason }));
+    let body = reason
+        .reason
+        .as_ref()
+        .map_or_else(|| json!({}), |reason| json!({ "reason": reason }));
     Request::command(Method::POST, path)?.json(&body)
 }
 

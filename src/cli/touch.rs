@@ -17,8 +17,14 @@ pub(super) struct Touch {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub(super) enum Actor {
-    Caller { user: Option<String>, client: String, display_name: Option<String> },
-    System { name: String },
+    Caller {
+        user: Option<String>,
+        client: String,
+        display_name: Option<String>,
+    },
+    System {
+        name: String,
+    },
     /// A kind that this version does not know.
     #[serde(other)]
     Other,
@@ -39,9 +45,19 @@ pub(super) fn who(actor: Option<&Actor>) -> Cow<'static, str> {
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Caller { user: Some(user), display_name: Some(name), .. } => write!(f, "{name} ({user})"),
-            Self::Caller { user: Some(user), display_name: None, .. } => write!(f, "{user}"),
-            Self::Caller { user: None, client, .. } => write!(f, "app {client}"),
+            Self::Caller {
+                user: Some(user),
+                display_name: Some(name),
+                ..
+            } => write!(f, "{name} ({user})"),
+            Self::Caller {
+                user: Some(user),
+                display_name: None,
+                ..
+            } => write!(f, "{user}"),
+            Self::Caller {
+                user: None, client, ..
+            } => write!(f, "app {client}"),
             Self::System { name } => write!(f, "onedoor ({name})"),
             Self::Other => f.write_str("somebody"),
         }
@@ -78,9 +94,13 @@ mod tests {
             (later, "somebody at 2026-11-24T07:00:00Z: leaked key"),
         ] {
             let touch = json!({"revision": 7, "time": "2026-11-24T07:00:00Z", "actor": actor, "reason": "leaked key"});
-            assert_eq!(serde_json::from_value::<Touch>(touch).unwrap().to_string(), expected);
+            assert_eq!(
+                serde_json::from_value::<Touch>(touch).unwrap().to_string(),
+                expected
+            );
         }
-        let bare: Touch = serde_json::from_value(json!({"revision": 7, "time": "2026-11-24T07:00:00Z"})).unwrap();
+        let bare: Touch =
+            serde_json::from_value(json!({"revision": 7, "time": "2026-11-24T07:00:00Z"})).unwrap();
         assert_eq!(bare.to_string(), "somebody at 2026-11-24T07:00:00Z");
     }
 }

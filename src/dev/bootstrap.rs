@@ -13,12 +13,13 @@ use onedoor_demo::{
     manifests,
 };
 use onedoor_model::{
-    ids::{AggregateVersion, ClientId, CommandId, Digest, GrantId, IssuerName, ServerId, Slug, TenantId, ToolName},
+    ids::{
+        AggregateVersion, ClientId, CommandId, Digest, GrantId, IssuerName, ServerId, Slug, TenantId,
+        ToolName,
+    },
     manifest,
     principal::Actor,
-    registry::{
-        Algorithm, Command, CommandStamp, Conflict, Issuer, Plane, Settings, Stage, Subject,
-    },
+    registry::{Algorithm, Command, CommandStamp, Conflict, Issuer, Plane, Settings, Stage, Subject},
 };
 use onedoor_registry::{Order, Registry, Rejected};
 use uuid::Uuid;
@@ -34,18 +35,70 @@ pub(super) async fn run(registry: &Registry, places: &Places, idp: &Endpoints) -
         internal_networks: vec!["127.0.0.0/8".parse()?, "::1/128".parse()?],
         ..Settings::default()
     };
-    give(registry, "settings", AggregateVersion::NONE, Command::Set(Box::new(settings))).await?;
-    give(registry, "issuer", AggregateVersion::NONE, Command::Trust(Box::new(issuer(idp)?))).await?;
+    give(
+        registry,
+        "settings",
+        AggregateVersion::NONE,
+        Command::Set(Box::new(settings)),
+    )
+    .await?;
+    give(
+        registry,
+        "issuer",
+        AggregateVersion::NONE,
+        Command::Trust(Box::new(issuer(idp)?)),
+    )
+    .await?;
     serve(registry, finance::SLUG, manifests::finance(&places.finance)).await?;
     serve(registry, hr::SLUG, manifests::hr(&places.hr)).await?;
     let group = |group: Group| anyhow::Ok(Subject::Group(group.id.to_string().try_into()?));
-    grant(registry, "finance", group(directory::FINANCE)?, finance::SLUG, None, Stage::Production).await?;
-    grant(registry, "hr", group(directory::HR)?, hr::SLUG, None, Stage::Production).await?;
-    grant(registry, "finance-qa", group(directory::PLATFORM)?, finance::SLUG, None, Stage::Qa).await?;
-    grant(registry, "hr-qa", group(directory::PLATFORM)?, hr::SLUG, None, Stage::Qa).await?;
+    grant(
+        registry,
+        "finance",
+        group(directory::FINANCE)?,
+        finance::SLUG,
+        None,
+        Stage::Production,
+    )
+    .await?;
+    grant(
+        registry,
+        "hr",
+        group(directory::HR)?,
+        hr::SLUG,
+        None,
+        Stage::Production,
+    )
+    .await?;
+    grant(
+        registry,
+        "finance-qa",
+        group(directory::PLATFORM)?,
+        finance::SLUG,
+        None,
+        Stage::Qa,
+    )
+    .await?;
+    grant(
+        registry,
+        "hr-qa",
+        group(directory::PLATFORM)?,
+        hr::SLUG,
+        None,
+        Stage::Qa,
+    )
+    .await?;
     for role in directory::BATCH.data_roles {
         let role = Subject::Role((*role).to_owned().try_into()?);
-        grant(registry, "batch", role, finance::SLUG, Some("get_balance"), Stage::Production).await?;
+        grant(
+            registry,
+            "batch",
+            role,
+            finance::SLUG,
+            Some("get_balance"),
+            Stage::Production,
+        )
+        .await?;
     }
     Ok(())
 }
@@ -57,11 +110,35 @@ async fn serve(registry: &Registry, slug: &str, manifest: String) -> anyhow::Res
     }
     let name = Slug::new(slug)?;
     let server = ServerId(Uuid::now_v7());
-    give(registry, &format!("register-{slug}"), AggregateVersion::NONE, Command::Register { server, manifest }).await?;
-    let approve = Command::Approve { slug: name.clone(), version: None };
-    give(registry, &format!("approve-{slug}"), version(registry, &name), approve).await?;
-    let promote = Command::Promote { slug: name.clone(), version: None };
-    give(registry, &format!("promote-{slug}"), version(registry, &name), promote).await
+    give(
+        registry,
+        &format!("register-{slug}"),
+        AggregateVersion::NONE,
+        Command::Register { server, manifest },
+    )
+    .await?;
+    let approve = Command::Approve {
+        slug: name.clone(),
+        version: None,
+    };
+    give(
+        registry,
+        &format!("approve-{slug}"),
+        version(registry, &name),
+        approve,
+    )
+    .await?;
+    let promote = Command::Promote {
+        slug: name.clone(),
+        version: None,
+    };
+    give(
+        registry,
+        &format!("promote-{slug}"),
+        version(registry, &name),
+        promote,
+    )
+    .await
 }
 
 async fn grant(
@@ -85,7 +162,10 @@ async fn grant(
 }
 
 fn version(registry: &Registry, slug: &Slug) -> AggregateVersion {
-    registry.state().server_named(slug).map_or(AggregateVersion::NONE, |server| server.changed.version())
+    registry
+        .state()
+        .server_named(slug)
+        .map_or(AggregateVersion::NONE, |server| server.changed.version())
 }
 
 async fn give(
@@ -102,7 +182,9 @@ async fn give(
             route: "onedoor dev".to_owned(),
             digest: Digest::of(id.as_bytes()),
         },
-        actor: Actor::System { name: "dev".to_owned() },
+        actor: Actor::System {
+            name: "dev".to_owned(),
+        },
         reason: Some("set up by onedoor dev".to_owned()),
         traceparent: None,
     };
@@ -116,7 +198,9 @@ async fn give(
 
 fn issuer(idp: &Endpoints) -> anyhow::Result<Issuer> {
     let clients = |apps: &[App]| {
-        apps.iter().map(|app| ClientId::new(app.client_id.to_string())).collect::<Result<BTreeSet<_>, _>>()
+        apps.iter()
+            .map(|app| ClientId::new(app.client_id.to_string()))
+            .collect::<Result<BTreeSet<_>, _>>()
     };
     let plane = |api: &Api, apps: &[App]| {
         anyhow::Ok(Plane {
@@ -133,7 +217,13 @@ fn issuer(idp: &Endpoints) -> anyhow::Result<Issuer> {
         jwks_uri: idp.jwks_uri(TokenVersion::V2),
         authorization_server: idp.issuer(TokenVersion::V2),
         algorithms: BTreeSet::from([Algorithm::RS256]),
-        data: plane(&directory::DATA_API, &[directory::MCP_CLIENT, directory::CLI, directory::BATCH])?,
-        admin: Some(plane(&directory::ADMIN_API, &[directory::MCP_CLIENT, directory::CLI])?),
+        data: plane(
+            &directory::DATA_API,
+            &[directory::MCP_CLIENT, directory::CLI, directory::BATCH],
+        )?,
+        admin: Some(plane(
+            &directory::ADMIN_API,
+            &[directory::MCP_CLIENT, directory::CLI],
+        )?),
     })
 }

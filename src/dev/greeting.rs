@@ -10,7 +10,11 @@ pub(super) fn print(places: &Places, data: &Path) {
     let door = places.data.as_str().trim_end_matches('/');
     let (admin, idp) = (places.admin.as_str(), places.idp.as_str());
     let (finance, hr) = (places.finance.as_str(), places.hr.as_str());
-    let folder = if data == Path::new("data") { String::new() } else { format!(" --data {}", data.display()) };
+    let folder = if data == Path::new("data") {
+        String::new()
+    } else {
+        format!(" --data {}", data.display())
+    };
     let meta = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}"#;
     println!(
         r#"

@@ -62,15 +62,32 @@ pub(crate) fn main(args: &Args) -> ExitCode {
 async fn run(args: &Args) -> anyhow::Result<()> {
     let stop = stop_signal()?;
     let folder = Folder::open(&args.data)?;
-    let log = onedoor_log::open(&format!("sqlite://{}", folder.log().display())).await.context("the log")?;
-    let Ports { data, admin, idp, finance, hr } = Ports::bind(args.free_ports, &folder).await?;
+    let log = onedoor_log::open(&format!("sqlite://{}", folder.log().display()))
+        .await
+        .context("the log")?;
+    let Ports {
+        data,
+        admin,
+        idp,
+        finance,
+        hr,
+    } = Ports::bind(args.free_ports, &folder).await?;
     let public_url = url(&data)?;
-    let places = folder::Places::new(&public_url, &url(&admin)?, &url(&idp)?, &url(&finance)?, &url(&hr)?)?;
+    let places = folder::Places::new(
+        &public_url,
+        &url(&admin)?,
+        &url(&idp)?,
+        &url(&finance)?,
+        &url(&hr)?,
+    )?;
 
     let store = Store::open(folder.projection()).await.context("the projection")?;
     let projecting = CancellationToken::new();
-    let mut projector =
-        tokio::spawn(onedoor_projector::run(Arc::clone(&log), store.clone(), projecting.clone()));
+    let mut projector = tokio::spawn(onedoor_projector::run(
+        Arc::clone(&log),
+        store.clone(),
+        projecting.clone(),
+    ));
 
     let background = CancellationToken::new();
     let mut servers = JoinSet::new();
@@ -87,6 +104,7 @@ async fn run(args: &Args) -> anyhow::Result<()> {
         replica: ReplicaName::new("dev")?,
         public_url: issuer,
         hosts: hosts(&data)?,
+        admin_hosts: hosts(&admin)?,
         keys: folder.keys(),
     };
     let gateway = Gateway::open(config, Arc::clone(&log), store.clone());
@@ -94,7 +112,9 @@ async fn run(args: &Args) -> anyhow::Result<()> {
         gateway = gateway => gateway.context("the gateway")?,
         ended = &mut projector => return Err(projector_ended(ended)),
     };
-    bootstrap::run(gateway.registry(), &places, provider.endpoints()).await.context("the demonstration")?;
+    bootstrap::run(gateway.registry(), &places, provider.endpoints())
+        .await
+        .context("the demonstration")?;
     folder.write_places(&places)?;
     greeting::print(&places, &args.data);
 
@@ -108,7 +128,10 @@ async fn run(args: &Args) -> anyhow::Result<()> {
         tracing::info!("drained");
     }
     background.cancel();
-    if tokio::time::timeout(GRACE, async { while servers.join_next().await.is_some() {} }).await.is_err() {
+    if tokio::time::timeout(GRACE, async { while servers.join_next().await.is_some() {} })
+        .await
+        .is_err()
+    {
         servers.abort_all();
     }
     projecting.cancel();
@@ -151,7 +174,9 @@ fn stop_signal() -> anyhow::Result<CancellationToken> {
 fn spawn(servers: &mut JoinSet<()>, listener: TcpListener, router: Router, stop: &CancellationToken) {
     let stop = stop.clone();
     servers.spawn(async move {
-        let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
+        let served = axum::serve(listener, router)
+            .with_graceful_shutdown(stop.cancelled_owned())
+            .await;
         if let Err(error) = served {
             tracing::error!(%error, "a demonstration server ended");
         }

@@ -39,12 +39,18 @@ impl Ports {
             data: listen(port(8080, last.as_ref().map(|l| &l.data)), "the data plane").await?,
             admin: listen(port(8081, last.as_ref().map(|l| &l.admin)), "the admin plane").await?,
             idp: listen(port(8082, last.as_ref().map(|l| &l.idp)), "the identity provider").await?,
-            finance: listen(port(9101, last.as_ref().map(|l| &l.finance)), "the finance server").await?,
+            finance: listen(
+                port(9101, last.as_ref().map(|l| &l.finance)),
+                "the finance server",
+            )
+            .await?,
             hr: listen(port(9102, last.as_ref().map(|l| &l.hr)), "the hr server").await?,
         })
     }
 }
 
 async fn listen(port: u16, what: &'static str) -> Result<TcpListener, Taken> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|source| Taken { port, what, source })
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+        .await
+        .map_err(|source| Taken { port, what, source })
 }

@@ -12,7 +12,8 @@ use crate::port::{Partition, Stream};
 pub struct EngineError(Arc<dyn Error + Send + Sync>);
 
 impl EngineError {
-    pub(crate) fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    /// What failed inside an engine.
+    pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(Arc::from(source.into()))
     }
 }

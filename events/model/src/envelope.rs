@@ -152,7 +152,13 @@ impl Chain {
     /// A chain with nothing in it yet.
     #[must_use]
     pub fn new(source: ReplicaName, producer: Producer, boot: BootId) -> Self {
-        Self { source, producer, boot, seq: 0, prevhash: None }
+        Self {
+            source,
+            producer,
+            boot,
+            seq: 0,
+            prevhash: None,
+        }
     }
 
     /// Writes an event as the chain's next link, and gives the chain as it is after it.
@@ -176,7 +182,11 @@ impl Chain {
             reason: draft.reason,
             data: draft.data,
         })?;
-        let after = Self { seq: self.seq + 1, prevhash: Some(Digest::of(&bytes)), ..self.clone() };
+        let after = Self {
+            seq: self.seq + 1,
+            prevhash: Some(Digest::of(&bytes)),
+            ..self.clone()
+        };
         Ok((bytes, after))
     }
 
@@ -202,7 +212,12 @@ impl<D: EventData> Envelope<D> {
         let wire: Wire<&RawValue> = serde_json::from_slice(bytes).map_err(Unreadable::Envelope)?;
         let data = match D::upcast(&wire.r#type, wire.data) {
             None => return Err(Unreadable::UnknownType(wire.r#type)),
-            Some(Err(source)) => return Err(Unreadable::Data { kind: wire.r#type, source }),
+            Some(Err(source)) => {
+                return Err(Unreadable::Data {
+                    kind: wire.r#type,
+                    source,
+                });
+            }
             Some(Ok(data)) => data,
         };
         Ok(Self {

@@ -145,9 +145,7 @@ text_name! {
 }
 
 /// Offset of a record in one partition of a stream, gapless from 0.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Offset(pub u64);
 
@@ -170,9 +168,7 @@ pub type Revision = Offset;
 
 /// Version of an aggregate: the offset of the last event that changed it. The expected version of commands, the `ETag` of answers.
 /// 0 is a thing that does not exist, as offset 0 holds `LogCreated`; a thing that went and came again has another version.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct AggregateVersion(pub u64);
 
@@ -244,7 +240,11 @@ impl TryFrom<String> for Digest {
         if lower_case && hex::decode_to_slice(&text, &mut bytes).is_ok() {
             Ok(Self(bytes))
         } else {
-            Err(InvalidName { kind: "digest", text, rule: "64 lower-case hexadecimal digits" })
+            Err(InvalidName {
+                kind: "digest",
+                text,
+                rule: "64 lower-case hexadecimal digits",
+            })
         }
     }
 }
@@ -258,12 +258,16 @@ impl From<Digest> for String {
 fn is_slug(text: &str) -> bool {
     text.len() <= 32
         && text.starts_with(|c: char| c.is_ascii_lowercase())
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
 fn is_tool_name(text: &str) -> bool {
     (1..=128).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
 }
 
 fn is_opaque(text: &str) -> bool {
@@ -271,7 +275,10 @@ fn is_opaque(text: &str) -> bool {
 }
 
 fn is_scope(text: &str) -> bool {
-    (1..=256).contains(&text.len()) && text.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+    (1..=256).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
 }
 
 #[cfg(test)]

@@ -4,10 +4,10 @@
 //! ([`envelope`], [`audit`], [`registry`]), how events become state ([`registry::State::apply`]), who may do what ([`decide`]).
 //! No I/O, no clock, no randomness, no async: time and ids come in as arguments. `tests/` checks the dependency tree.
 
-pub mod ids;
 pub mod audit;
 pub mod decide;
 pub mod envelope;
+pub mod ids;
 pub mod manifest;
 pub mod principal;
 pub mod registry;

@@ -50,7 +50,12 @@ impl Principal {
 
 /// Who caused an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+#[serde(
+    tag = "kind",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
 pub enum Actor {
     /// A caller with a token: a user, or an app on its own behalf.
     Caller {
@@ -80,12 +85,19 @@ impl Actor {
     #[must_use]
     pub fn key(&self) -> ActorKey {
         match self {
-            Self::Caller { issuer, tenant, user: Some(user), .. } => {
-                ActorKey(format!("user {issuer} {tenant} {user}"))
-            }
-            Self::Caller { issuer, tenant, user: None, client, .. } => {
-                ActorKey(format!("app {issuer} {tenant} {client}"))
-            }
+            Self::Caller {
+                issuer,
+                tenant,
+                user: Some(user),
+                ..
+            } => ActorKey(format!("user {issuer} {tenant} {user}")),
+            Self::Caller {
+                issuer,
+                tenant,
+                user: None,
+                client,
+                ..
+            } => ActorKey(format!("app {issuer} {tenant} {client}")),
             Self::System { name } => ActorKey(format!("system {name}")),
         }
     }

@@ -17,9 +17,9 @@ use onedoor_model::{
     ids::{AggregateVersion, Digest, EventId, Offset, ReplicaName},
     principal::Actor,
     registry::{
-        Algorithm, Block, BlockChosen, BlockTarget, Change, CommandStamp, Grant, GrantChosen, Issuer, IssuerChosen,
-        LogCreated, ManifestSubmitted, Plane, RegistryEvent, ServerChosen, Stage, Subject, ToolChosen,
-        VersionChosen,
+        Algorithm, Block, BlockChosen, BlockTarget, Change, CommandStamp, Grant, GrantChosen, Issuer,
+        IssuerChosen, LogCreated, ManifestSubmitted, Plane, RegistryEvent, ServerChosen, Stage, Subject,
+        ToolChosen, VersionChosen,
     },
 };
 use uuid::Uuid;
@@ -58,21 +58,35 @@ fn caller() -> Caller {
 }
 
 fn registry(change: Change) -> RegistryEvent {
-    let expected = if change.is_restrictive() { None } else { Some(AggregateVersion(7)) };
+    let expected = if change.is_restrictive() {
+        None
+    } else {
+        Some(AggregateVersion(7))
+    };
     let stamp = CommandStamp {
         id: name("command-1"),
         route: "POST /api/v1/servers".to_owned(),
         digest: Digest::of(b"body"),
     };
-    RegistryEvent { command: stamp, expected, change }
+    RegistryEvent {
+        command: stamp,
+        expected,
+        change,
+    }
 }
 
 fn changes() -> Vec<Change> {
     use onedoor_model::ids::{BlockId, GrantId, LogId, ServerId, VersionNumber};
     let server = ServerId(uuid(1));
     let manifest = "{\n  \"name\": \"dev.onedoor/\u{e4}\"\n}".to_owned();
-    let chosen = VersionChosen { server, version: VersionNumber(2) };
-    let tool = ToolChosen { server, tool: name("get_balance") };
+    let chosen = VersionChosen {
+        server,
+        version: VersionNumber(2),
+    };
+    let tool = ToolChosen {
+        server,
+        tool: name("get_balance"),
+    };
     let grant = |subject, tool| Grant {
         id: GrantId(uuid(2)),
         issuer: name("entra"),
@@ -102,7 +116,10 @@ fn changes() -> Vec<Change> {
     };
     vec![
         Change::LogCreated(LogCreated { log: LogId(uuid(9)) }),
-        Change::ServerRegistered(ManifestSubmitted { server, manifest: manifest.clone() }),
+        Change::ServerRegistered(ManifestSubmitted {
+            server,
+            manifest: manifest.clone(),
+        }),
         Change::ServerUpdated(ManifestSubmitted { server, manifest }),
         Change::VersionApproved(chosen),
         Change::VersionPromoted(chosen),
@@ -115,7 +132,11 @@ fn changes() -> Vec<Change> {
         Change::GrantRemoved(GrantChosen { id: GrantId(uuid(2)) }),
         Change::BlockAdded(Block {
             id: BlockId(uuid(3)),
-            target: BlockTarget::User { issuer: name("entra"), tenant: name("contoso"), user: name("u-1") },
+            target: BlockTarget::User {
+                issuer: name("entra"),
+                tenant: name("contoso"),
+                user: name("u-1"),
+            },
             not_before: Some(time()),
         }),
         Change::BlockRemoved(BlockChosen { id: BlockId(uuid(3)) }),
@@ -129,7 +150,9 @@ fn audit_events() -> Vec<AuditEvent> {
     use onedoor_model::ids::{BootId, CallId, GrantId, ServerId, VersionNumber};
     let call = CallId(uuid(4));
     vec![
-        AuditEvent::BootOpened(BootOpened { software: "0.1.0".to_owned() }),
+        AuditEvent::BootOpened(BootOpened {
+            software: "0.1.0".to_owned(),
+        }),
         AuditEvent::ToolCalled(Box::new(ToolCalled {
             call,
             operation: "tools/call".to_owned(),
@@ -145,7 +168,10 @@ fn audit_events() -> Vec<AuditEvent> {
             strategy: "gateway-issued".to_owned(),
             grants: vec![GrantId(uuid(2))],
             revision: Offset(41),
-            arguments: KeyedDigest { key_id: "k1".to_owned(), digest: Digest::of(b"{}") },
+            arguments: KeyedDigest {
+                key_id: "k1".to_owned(),
+                digest: Digest::of(b"{}"),
+            },
             arguments_size: 2,
         })),
         AuditEvent::ToolCallCompleted(ToolCallCompleted {
@@ -155,7 +181,10 @@ fn audit_events() -> Vec<AuditEvent> {
             upstream_us: Some(900),
             answer_size: 512,
         }),
-        AuditEvent::BootClosed(BootClosed { closed: BootId(uuid(5)), how: BootEnd::Died }),
+        AuditEvent::BootClosed(BootClosed {
+            closed: BootId(uuid(5)),
+            how: BootEnd::Died,
+        }),
     ]
 }
 
@@ -220,19 +249,33 @@ where
             fs::write(&path, &bytes).unwrap();
         }
         let golden = fs::read(&path).unwrap_or_else(|_| panic!("no golden file for {}", event.kind()));
-        assert_eq!(String::from_utf8(bytes).unwrap(), String::from_utf8(golden.clone()).unwrap());
+        assert_eq!(
+            String::from_utf8(bytes).unwrap(),
+            String::from_utf8(golden.clone()).unwrap()
+        );
         let read = Envelope::<D>::read(&golden).unwrap();
         assert_eq!(read.data, event);
-        assert_eq!((read.seq, read.producer, read.boot, read.actor), (1, producer, boot, Some(actor())));
+        assert_eq!(
+            (read.seq, read.producer, read.boot, read.actor),
+            (1, producer, boot, Some(actor()))
+        );
         assert!(read.prevhash.is_some());
         written.insert(event.kind());
     }
-    assert_eq!(written, kinds.iter().copied().collect(), "every type has a sample");
+    assert_eq!(
+        written,
+        kinds.iter().copied().collect(),
+        "every type has a sample"
+    );
 }
 
 #[test]
 fn registry_events() {
-    compare(Producer::Registry, changes().into_iter().map(registry).collect(), RegistryEvent::KINDS);
+    compare(
+        Producer::Registry,
+        changes().into_iter().map(registry).collect(),
+        RegistryEvent::KINDS,
+    );
 }
 
 #[test]
@@ -271,10 +314,18 @@ fn what_is_not_known_is_told_apart_from_what_is_broken() {
         Err(Unreadable::UnknownType(kind)) if kind == "dev.onedoor.ServerDisabled.v2"
     ));
     let broken = golden.replace("\"server\":", "\"sever\":");
-    assert!(matches!(Envelope::<RegistryEvent>::read(broken.as_bytes()), Err(Unreadable::Data { .. })));
-    assert!(matches!(Envelope::<RegistryEvent>::read(b"{"), Err(Unreadable::Envelope(_))));
+    assert!(matches!(
+        Envelope::<RegistryEvent>::read(broken.as_bytes()),
+        Err(Unreadable::Data { .. })
+    ));
+    assert!(matches!(
+        Envelope::<RegistryEvent>::read(b"{"),
+        Err(Unreadable::Envelope(_))
+    ));
     // Within a version fields are only ever added, so an older reader overlooks them.
-    let added = golden.replacen("\"data\":{", "\"data\":{\"added\":1,", 1).replacen('{', "{\"new\":true,", 1);
+    let added = golden
+        .replacen("\"data\":{", "\"data\":{\"added\":1,", 1)
+        .replacen('{', "{\"new\":true,", 1);
     assert!(Envelope::<RegistryEvent>::read(added.as_bytes()).is_ok());
 }
 

@@ -4,18 +4,46 @@
 
 use std::{collections::BTreeSet, process::Command};
 
-const BANNED: [&str; 10] =
-    ["tokio", "sqlx", "rdkafka", "hyper", "reqwest", "async-std", "mio", "axum", "redis", "aws-lc-rs"];
+const BANNED: [&str; 10] = [
+    "tokio",
+    "sqlx",
+    "rdkafka",
+    "hyper",
+    "reqwest",
+    "async-std",
+    "mio",
+    "axum",
+    "redis",
+    "aws-lc-rs",
+];
 
 fn tree(package: &str) -> BTreeSet<String> {
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "--offline", "--edges", "normal", "--prefix", "none", "--format", "{p}", "--package", package])
+        .args([
+            "tree",
+            "--offline",
+            "--edges",
+            "normal",
+            "--prefix",
+            "none",
+            "--format",
+            "{p}",
+            "--package",
+            package,
+        ])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let text = String::from_utf8(output.stdout).unwrap();
-    text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+    text.lines()
+        .filter_map(|line| line.split(' ').next())
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]

@@ -20,7 +20,10 @@ impl Boot {
     /// A new run of a replica.
     #[must_use]
     pub fn new(replica: ReplicaName) -> Self {
-        Self { replica, id: BootId(Uuid::now_v7()) }
+        Self {
+            replica,
+            id: BootId(Uuid::now_v7()),
+        }
     }
 
     /// An empty chain for one of this run's producers.

@@ -8,10 +8,7 @@ use onedoor_model::{
     registry::{Command, CommandKey, CommandRecord, CommandStamp, Conflict, NotPlanned, RegistryEvent},
 };
 
-use crate::{
-    Boot, Registry, Stopped,
-    follow::PARTITION,
-};
+use crate::{Boot, Registry, Stopped, follow::PARTITION};
 
 /// A command, and all that comes with it.
 #[derive(Clone, Debug)]
@@ -79,8 +76,16 @@ impl Registry {
         let event = {
             let state = self.state();
             let change = order.command.plan(&state)?;
-            let expected = if change.is_restrictive() { None } else { order.expected };
-            let event = RegistryEvent { command: order.stamp.clone(), expected, change };
+            let expected = if change.is_restrictive() {
+                None
+            } else {
+                order.expected
+            };
+            let event = RegistryEvent {
+                command: order.stamp.clone(),
+                expected,
+                change,
+            };
             state.arbitrate(Some(&order.actor), &event)?;
             event
         };
@@ -92,7 +97,10 @@ impl Registry {
         let revision = {
             let mut chain = self.chain.lock().await;
             let (bytes, after) = chain.seal(draft)?;
-            let appended = self.log.append(Stream::Registry, PARTITION, vec![Bytes::from(bytes)]).await;
+            let appended = self
+                .log
+                .append(Stream::Registry, PARTITION, vec![Bytes::from(bytes)])
+                .await;
             match appended {
                 Ok(offset) => {
                     *chain = after;
@@ -119,7 +127,10 @@ fn outcome(record: &CommandRecord, stamp: &CommandStamp, retried: bool) -> Resul
         return Err(Rejected::Conflict(Conflict::CommandReused));
     }
     match &record.result {
-        Ok(()) => Ok(Applied { revision: record.revision, retried }),
+        Ok(()) => Ok(Applied {
+            revision: record.revision,
+            retried,
+        }),
         Err(conflict) => Err(Rejected::Conflict(conflict.clone())),
     }
 }

@@ -122,7 +122,11 @@ impl Registry {
     /// [`Stopped`]: it never will be.
     pub async fn reached(&self, revision: Revision) -> Result<(), Stopped> {
         let mut revisions = self.revision.subscribe();
-        revisions.wait_for(|reached| *reached >= revision).await.map(|_| ()).map_err(|_| Stopped)
+        revisions
+            .wait_for(|reached| *reached >= revision)
+            .await
+            .map(|_| ())
+            .map_err(|_| Stopped)
     }
 
     async fn follow(&self, mut tail: Tail) -> FollowError {
@@ -149,8 +153,10 @@ impl Registry {
 
 fn fold(state: &mut State, records: &[Record]) -> Result<(), FollowError> {
     for Record { offset, bytes, .. } in records {
-        let event = Envelope::<RegistryEvent>::read(bytes)
-            .map_err(|source| FollowError::Unreadable { offset: *offset, source })?;
+        let event = Envelope::<RegistryEvent>::read(bytes).map_err(|source| FollowError::Unreadable {
+            offset: *offset,
+            source,
+        })?;
         state.apply(*offset, &event)?;
     }
     Ok(())
@@ -161,15 +167,20 @@ async fn begin(log: &dyn EventLog, chain: Chain) -> Result<Chain, FollowError> {
     let id = LogId(Uuid::now_v7());
     let mut draft = Boot::draft(RegistryEvent {
         command: CommandStamp {
-            id: CommandId::try_from(id.to_string()).map_err(serde::de::Error::custom).map_err(FollowError::Write)?,
+            id: CommandId::try_from(id.to_string())
+                .map_err(serde::de::Error::custom)
+                .map_err(FollowError::Write)?,
             route: "begin".to_owned(),
             digest: Digest::of(b""),
         },
         expected: Some(onedoor_model::ids::AggregateVersion::NONE),
         change: Change::LogCreated(LogCreated { log: id }),
     });
-    draft.actor = Some(Actor::System { name: "log".to_owned() });
+    draft.actor = Some(Actor::System {
+        name: "log".to_owned(),
+    });
     let (bytes, chain) = chain.seal(draft)?;
-    log.append(Stream::Registry, PARTITION, vec![Bytes::from(bytes)]).await?;
+    log.append(Stream::Registry, PARTITION, vec![Bytes::from(bytes)])
+        .await?;
     Ok(chain)
 }

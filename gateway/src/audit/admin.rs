@@ -25,7 +25,8 @@ pub(crate) struct AdminDenials {
 impl Denied for AdminDenials {
     fn denied(&self, request: DeniedRequest<'_>) {
         let Some(principal) = request.caller else {
-            self.denials.unauthenticated(request.source, request.reason, Timestamp::now());
+            self.denials
+                .unauthenticated(request.source, request.reason, Timestamp::now());
             return;
         };
         let reason = match request.reason {

@@ -1,6 +1,9 @@
 //! Recording refusals, without ever making one wait: denials of known callers one by one up to a rate each, then counted; failed
 //! authentication counted by source network in a bounded table. A flood can neither fill the log nor hide in it.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
@@ -12,7 +15,7 @@ use std::{
 use bytes::Bytes;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use jiff::Timestamp;
-use onedoor_log::{AppendError, EventLog, Partition, Stream};
+use onedoor_log::{AppendError, EventLog, MAX_BATCH_EVENTS, Partition, Stream};
 use onedoor_model::{
     audit::{AuthenticationsFailed, CallDenied, Caller, DenialEvent, DenialsCounted},
     envelope::{Chain, Draft, Producer},
@@ -76,7 +79,14 @@ impl Denials {
             queue: receiver,
             counts: Arc::clone(&counts),
         };
-        (Self { queue, rate: RateLimiter::keyed(Quota::per_minute(per_minute)), counts }, task)
+        (
+            Self {
+                queue,
+                rate: RateLimiter::keyed(Quota::per_minute(per_minute)),
+                counts,
+            },
+            task,
+        )
     }
 
     /// A known caller was refused.
@@ -100,8 +110,17 @@ impl Denials {
         }
         let mut counts = self.counts.lock();
         let known = counts.denied.len() < TABLE || counts.denied.contains_key(&Some(key.clone()));
-        let (key, caller) = if known { (Some(key), Some(caller)) } else { (None, None) };
-        counts.denied.entry(key).or_insert_with(|| (caller, Count::none(now))).1.add(now);
+        let (key, caller) = if known {
+            (Some(key), Some(caller))
+        } else {
+            (None, None)
+        };
+        counts
+            .denied
+            .entry(key)
+            .or_insert_with(|| (caller, Count::none(now)))
+            .1
+            .add(now);
     }
 
     /// A request had no valid token.
@@ -111,7 +130,11 @@ impl Denials {
         let known = counts.unauthenticated.len() < TABLE
             || counts.unauthenticated.contains_key(&(network.clone(), reason));
         let network = if known { network } else { None };
-        counts.unauthenticated.entry((network, reason)).or_insert_with(|| Count::none(now)).add(now);
+        counts
+            .unauthenticated
+            .entry((network, reason))
+            .or_insert_with(|| Count::none(now))
+            .add(now);
     }
 }
 
@@ -135,30 +158,34 @@ impl DenialsTask {
         self.append(&mut batch).await;
     }
 
-    /// Appends a batch once. A log that refuses loses it: denials must not pile up in memory, and nothing waits for them.
+    /// Appends a batch, once. A log that refuses loses it: denials must not pile up in memory, and nothing waits for them.
     async fn append(&mut self, batch: &mut Vec<Draft<DenialEvent>>) {
-        let mut chain = self.chain.clone();
-        let mut events = Vec::with_capacity(batch.len());
-        for draft in batch.drain(..) {
-            match chain.seal(draft) {
-                Ok((bytes, after)) => {
-                    chain = after;
-                    events.push(Bytes::from(bytes));
+        let mut drafts = batch.drain(..).peekable();
+        while drafts.peek().is_some() {
+            let mut chain = self.chain.clone();
+            let mut events = Vec::new();
+            for draft in drafts.by_ref().take(MAX_BATCH_EVENTS) {
+                match chain.seal(draft) {
+                    Ok((bytes, after)) => {
+                        chain = after;
+                        events.push(Bytes::from(bytes));
+                    }
+                    Err(error) => tracing::error!(%error, "a denial cannot be written as JSON"),
                 }
-                Err(error) => tracing::error!(%error, "a denial cannot be written as JSON"),
             }
-        }
-        if events.is_empty() {
-            return;
-        }
-        let lost = events.len();
-        match self.log.append(Stream::Denials, PARTITION, events).await {
-            Ok(_) => self.chain = chain,
-            Err(error) => {
-                if matches!(error, AppendError::Unknown(_)) {
-                    self.chain = chain;
+            let count = events.len();
+            match self.log.append(Stream::Denials, PARTITION, events).await {
+                Ok(_) => self.chain = chain,
+                Err(error) => {
+                    if matches!(error, AppendError::Unknown(_)) {
+                        self.chain = chain;
+                    }
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        count,
+                        "denials could not be recorded"
+                    );
                 }
-                tracing::error!(error = &error as &dyn std::error::Error, lost, "denials could not be recorded");
             }
         }
     }
@@ -166,21 +193,41 @@ impl DenialsTask {
 
 impl Counts {
     fn drain(&mut self) -> Vec<Draft<DenialEvent>> {
-        let denied = self.denied.drain().map(|(_, (caller, Count { count, since, until }))| {
-            DenialEvent::DenialsCounted(DenialsCounted { caller, count, since, until })
-        });
-        let unauthenticated =
-            self.unauthenticated.drain().map(|((network, reason), Count { count, since, until })| {
-                let reason = reason.to_owned();
-                DenialEvent::AuthenticationsFailed(AuthenticationsFailed { network, reason, count, since, until })
+        let denied = self
+            .denied
+            .drain()
+            .map(|(_, (caller, Count { count, since, until }))| {
+                DenialEvent::DenialsCounted(DenialsCounted {
+                    caller,
+                    count,
+                    since,
+                    until,
+                })
             });
+        let unauthenticated =
+            self.unauthenticated
+                .drain()
+                .map(|((network, reason), Count { count, since, until })| {
+                    let reason = reason.to_owned();
+                    DenialEvent::AuthenticationsFailed(AuthenticationsFailed {
+                        network,
+                        reason,
+                        count,
+                        since,
+                        until,
+                    })
+                });
         denied.chain(unauthenticated).map(Boot::draft).collect()
     }
 }
 
 impl Count {
     fn none(now: Timestamp) -> Self {
-        Self { count: 0, since: now, until: now }
+        Self {
+            count: 0,
+            since: now,
+            until: now,
+        }
     }
 
     fn add(&mut self, now: Timestamp) {

@@ -6,6 +6,6 @@ mod recorder;
 
 pub(crate) use admin::AdminDenials;
 pub(crate) use denials::Denials;
-pub use recorder::AuditUnavailable;
 pub(crate) use recorder::AuditClosed;
+pub use recorder::AuditUnavailable;
 pub(crate) use recorder::{Recorder, Recording};

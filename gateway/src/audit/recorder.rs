@@ -5,6 +5,9 @@
 //! - An event that was taken is appended until the log has it: an unclear append is repeated with the same bytes, and readers drop
 //!   duplicates by id. Only the end of the process ends that; then the boot is closed by the next one.
 
+#[cfg(test)]
+mod tests;
+
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
@@ -83,8 +86,16 @@ impl Recorder {
     pub(crate) fn new(log: Arc<dyn EventLog>, boot: &Boot) -> (Self, RecorderTask) {
         // Every room sends at most two events; the rest is for the boot's own.
         let (queue, receiver) = mpsc::channel(2 * ROOMS + 16);
-        let recorder = Self { rooms: Arc::new(Semaphore::new(ROOMS)), queue, boot: boot.id };
-        let task = RecorderTask { log, chain: boot.chain(Producer::Audit), queue: receiver };
+        let recorder = Self {
+            rooms: Arc::new(Semaphore::new(ROOMS)),
+            queue,
+            boot: boot.id,
+        };
+        let task = RecorderTask {
+            log,
+            chain: boot.chain(Producer::Audit),
+            queue: receiver,
+        };
         (recorder, task)
     }
 
@@ -93,7 +104,10 @@ impl Recorder {
     /// # Errors
     /// [`AuditUnavailable`] when the task has ended.
     pub(crate) async fn open_boot(&self) -> Result<(), AuditUnavailable> {
-        self.record(AuditEvent::BootOpened(BootOpened { software: env!("CARGO_PKG_VERSION").to_owned() })).await
+        self.record(AuditEvent::BootOpened(BootOpened {
+            software: env!("CARGO_PKG_VERSION").to_owned(),
+        }))
+        .await
     }
 
     /// Records that a boot has ended: this one, or one that died.
@@ -101,8 +115,13 @@ impl Recorder {
     /// # Errors
     /// [`AuditUnavailable`] when the task has ended.
     pub(crate) async fn close_boot(&self, closed: BootId) -> Result<(), AuditUnavailable> {
-        let how = if closed == self.boot { BootEnd::Drained } else { BootEnd::Died };
-        self.record(AuditEvent::BootClosed(BootClosed { closed, how })).await
+        let how = if closed == self.boot {
+            BootEnd::Drained
+        } else {
+            BootEnd::Died
+        };
+        self.record(AuditEvent::BootClosed(BootClosed { closed, how }))
+            .await
     }
 
     /// Records that this boot has drained. All events queued before are in the log then.
@@ -118,16 +137,26 @@ impl Recorder {
     /// # Errors
     /// [`AuditUnavailable`] when the task has ended.
     pub(crate) async fn reserve(&self) -> Result<Room, AuditUnavailable> {
-        let slot = Arc::clone(&self.rooms).acquire_owned().await.map_err(|_| AuditUnavailable)?;
+        let slot = Arc::clone(&self.rooms)
+            .acquire_owned()
+            .await
+            .map_err(|_| AuditUnavailable)?;
         if self.queue.is_closed() {
             return Err(AuditUnavailable);
         }
-        Ok(Room { slot, queue: self.queue.clone() })
+        Ok(Room {
+            slot,
+            queue: self.queue.clone(),
+        })
     }
 
     async fn record(&self, event: AuditEvent) -> Result<(), AuditUnavailable> {
         let (acknowledge, acknowledged) = oneshot::channel();
-        let entry = Entry { draft: Boot::draft(event), acknowledge: Some(acknowledge), _slot: None };
+        let entry = Entry {
+            draft: Boot::draft(event),
+            acknowledge: Some(acknowledge),
+            _slot: None,
+        };
         self.queue.send(entry).await.map_err(|_| AuditUnavailable)?;
         acknowledged.await.map_err(|_| AuditUnavailable)
     }
@@ -141,13 +170,28 @@ impl Room {
     pub(crate) fn called(
         self,
         draft: Draft<ToolCalled>,
-    ) -> Result<(Recording, impl Future<Output = Result<(), AuditUnavailable>> + Send + use<>), AuditUnavailable> {
+    ) -> Result<
+        (
+            Recording,
+            impl Future<Output = Result<(), AuditUnavailable>> + Send + use<>,
+        ),
+        AuditUnavailable,
+    > {
         let (acknowledge, acknowledged) = oneshot::channel();
         let draft = wrap(draft, |called| AuditEvent::ToolCalled(Box::new(called)));
-        let entry = Entry { draft, acknowledge: Some(acknowledge), _slot: None };
+        let entry = Entry {
+            draft,
+            acknowledge: Some(acknowledge),
+            _slot: None,
+        };
         self.queue.try_send(entry).map_err(|_| AuditUnavailable)?;
-        let recording = Recording { slot: self.slot, queue: self.queue };
-        Ok((recording, async move { acknowledged.await.map_err(|_| AuditUnavailable) }))
+        let recording = Recording {
+            slot: self.slot,
+            queue: self.queue,
+        };
+        Ok((recording, async move {
+            acknowledged.await.map_err(|_| AuditUnavailable)
+        }))
     }
 }
 
@@ -155,7 +199,11 @@ impl Recording {
     /// Records how the call ended. Never waits: there is room.
     pub(crate) fn completed(self, draft: Draft<ToolCallCompleted>) {
         let draft = wrap(draft, AuditEvent::ToolCallCompleted);
-        let entry = Entry { draft, acknowledge: None, _slot: Some(self.slot) };
+        let entry = Entry {
+            draft,
+            acknowledge: None,
+            _slot: Some(self.slot),
+        };
         if self.queue.try_send(entry).is_err() {
             // The task has ended with the process: the next boot closes this call as unknown.
             tracing::error!("an outcome could not be recorded: the audit task has ended");
@@ -180,7 +228,12 @@ impl RecorderTask {
         let mut events = Vec::new();
         // Slots are given back and callers told only once the log has all of it.
         let mut kept = Vec::new();
-        for Entry { draft, acknowledge, _slot } in entries {
+        for Entry {
+            draft,
+            acknowledge,
+            _slot,
+        } in entries
+        {
             match self.chain.seal(draft) {
                 Ok((bytes, after)) => {
                     self.chain = after;
@@ -210,7 +263,10 @@ impl RecorderTask {
                     return Err(AuditClosed(AppendError::Refused(refusal)));
                 }
                 Err(error @ (AppendError::Refused(_) | AppendError::Unknown(_))) => {
-                    tracing::error!(error = &error as &dyn std::error::Error, "the audit log takes no records");
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "the audit log takes no records"
+                    );
                 }
             }
             tokio::time::sleep(wait).await;

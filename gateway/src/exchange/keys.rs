@@ -7,9 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use aws_lc_rs::{
-    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _},
-};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::EncodingKey;
 use serde_json::{Value, json};
@@ -51,16 +49,29 @@ impl SigningKey {
     /// # Errors
     /// [`KeyError`]
     pub(crate) fn load_or_create(path: &Path) -> Result<Self, KeyError> {
-        let failed = |source| KeyError::File { path: path.to_owned(), source };
+        let failed = |source| KeyError::File {
+            path: path.to_owned(),
+            source,
+        };
         let der = match fs::read(path) {
             Ok(der) => der,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let pair =
-                    EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_| KeyError::Generate)?;
-                let der = pair.to_pkcs8v1().map_err(|_| KeyError::Generate)?.as_ref().to_vec();
-                let mut file =
-                    fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
-                file.write_all(&der).and_then(|()| file.sync_all()).map_err(failed)?;
+                let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)
+                    .map_err(|_| KeyError::Generate)?;
+                let der = pair
+                    .to_pkcs8v1()
+                    .map_err(|_| KeyError::Generate)?
+                    .as_ref()
+                    .to_vec();
+                let mut file = fs::OpenOptions::new()
+                    .write(true)
+                    .create_new(true)
+                    .mode(0o600)
+                    .open(path)
+                    .map_err(failed)?;
+                file.write_all(&der)
+                    .and_then(|()| file.sync_all())
+                    .map_err(failed)?;
                 der
             }
             Err(error) => return Err(failed(error)),
@@ -71,7 +82,9 @@ impl SigningKey {
     fn from_pkcs8(der: &[u8]) -> Option<Self> {
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der).ok()?;
         // SEC 1 §2.3.3, uncompressed: 4, x, y.
-        let [4, point @ ..] = pair.public_key().as_ref() else { return None };
+        let [4, point @ ..] = pair.public_key().as_ref() else {
+            return None;
+        };
         let (x, y) = point.split_at_checked(32)?;
         let (x, y) = (URL_SAFE_NO_PAD.encode(x), URL_SAFE_NO_PAD.encode(y));
         // RFC 7638 §3.2: the required members in this order, without white space.
@@ -81,7 +94,11 @@ impl SigningKey {
         let jwk = json!({
             "kty": "EC", "crv": "P-256", "x": x, "y": y, "use": "sig", "alg": "ES256", "kid": id,
         });
-        Some(Self { encoding: EncodingKey::from_ec_der(der), id, jwk })
+        Some(Self {
+            encoding: EncodingKey::from_ec_der(der),
+            id,
+            jwk,
+        })
     }
 
     /// `kid` of tokens signed with it.

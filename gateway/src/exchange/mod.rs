@@ -1,6 +1,8 @@
 //! Token B: the token for one tool's audience, for the caller.
 
 mod keys;
+#[cfg(test)]
+mod tests;
 mod token_b;
 
 pub use keys::KeyError;

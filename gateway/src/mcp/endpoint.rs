@@ -90,7 +90,15 @@ async fn serve(
         Err(fault) => return fault.into_response(),
     };
     let call = CallId(Uuid::now_v7());
-    let asked = Asked { door, principal: &principal, slug, stage, headers, call, arrival };
+    let asked = Asked {
+        door,
+        principal: &principal,
+        slug,
+        stage,
+        headers,
+        call,
+        arrival,
+    };
     let max_depth = usize::try_from(settings.limits.json_depth).unwrap_or(usize::MAX);
     let mut response = match read_request(&body, Limits { max_depth }) {
         Ok(request) => asked.answer(&request).await,
@@ -113,8 +121,14 @@ impl Asked<'_> {
             return reply::method_not_found(id, &request.method);
         };
         let meta = &request.params.meta;
-        let client = TraceContext::read(meta.traceparent.as_deref(), meta.tracestate.as_deref(), self.headers);
-        let Some(trace) = new_span(client) else { return self.refuse(id, request, Reason::Internal, None) };
+        let client = TraceContext::read(
+            meta.traceparent.as_deref(),
+            meta.tracestate.as_deref(),
+            self.headers,
+        );
+        let Some(trace) = new_span(client) else {
+            return self.refuse(id, request, Reason::Internal, None);
+        };
         let permit = match self.decide(method, request) {
             Ok(permit) => permit,
             Err(reason) => return self.refuse(id, request, Reason::Denied(reason), Some(&trace)),
@@ -125,7 +139,13 @@ impl Asked<'_> {
                 let settings = Arc::clone(self.door.registry.snapshot().settings());
                 let cursor = request.params.cursor.as_deref();
                 let scope = format!("tools/list {} {}", self.slug, self.stage);
-                match Paging::new(&self.door.cursors, self.principal, &scope, cursor, settings.limits.page) {
+                match Paging::new(
+                    &self.door.cursors,
+                    self.principal,
+                    &scope,
+                    cursor,
+                    settings.limits.page,
+                ) {
                     Ok(paging) => self.local(id, request, local::list(&permit, &paging)),
                     Err(fault) => reply::malformed(Some(id), &fault.into()),
                 }
@@ -142,7 +162,16 @@ impl Asked<'_> {
                     Err(fault) => return reply::malformed(Some(id), &fault),
                 };
                 let (door, call, arrival) = (self.door, self.call, self.arrival);
-                let forward = Forward { door, call, id, permit, request, params, trace: &trace, arrival };
+                let forward = Forward {
+                    door,
+                    call,
+                    id,
+                    permit,
+                    request,
+                    params,
+                    trace: &trace,
+                    arrival,
+                };
                 match forward.run().await {
                     Ok(response) => response,
                     Err(reason) => self.refuse(id, request, reason, Some(&trace)),
@@ -161,11 +190,19 @@ impl Asked<'_> {
                 match ToolName::new(name) {
                     Ok(name) => Operation::CallTool(name),
                     // No tool can have this name; who has no grant must not learn more than of other tools.
-                    Err(_) => return self.decide(Method::ListTools, request).and(Err(DenialReason::UnknownTool)),
+                    Err(_) => {
+                        return self
+                            .decide(Method::ListTools, request)
+                            .and(Err(DenialReason::UnknownTool));
+                    }
                 }
             }
         };
-        let wanted = Wanted { server, stage: self.stage, operation };
+        let wanted = Wanted {
+            server,
+            stage: self.stage,
+            operation,
+        };
         decide(&self.door.registry.snapshot(), self.principal, &wanted)
     }
 
@@ -176,9 +213,7 @@ impl Asked<'_> {
         result: Result<String, serde_json::Error>,
     ) -> Response {
         match result {
-            Ok(result) => {
-                reply::json_response(StatusCode::OK, onedoor_wire::reply::result(id, &result))
-            }
+            Ok(result) => reply::json_response(StatusCode::OK, onedoor_wire::reply::result(id, &result)),
             Err(error) => {
                 tracing::error!(%error, call = %self.call, "an answer cannot be written as JSON");
                 self.refuse(id, request, Reason::Internal, None)

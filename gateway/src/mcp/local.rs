@@ -41,7 +41,8 @@ pub(super) fn discover(permit: &ListPermit) -> Result<String, serde_json::Error>
 
 /// Result of `tools/list`: one page of the caller's tools, by name, each as approved.
 pub(super) fn list(permit: &ListPermit, paging: &Paging) -> Result<String, serde_json::Error> {
-    let Page { entries, next_cursor } = paging.page(permit.tools(), |tool: &VisibleTool| tool.tool.name.to_string());
+    let Page { entries, next_cursor } =
+        paging.page(permit.tools(), |tool: &VisibleTool| tool.tool.name.to_string());
     serde_json::to_string(&ToolList {
         result_type: "complete",
         tools: entries.iter().map(|tool| &*tool.tool.definition).collect(),

@@ -40,12 +40,20 @@ pub(super) fn refused(id: RequestId<'_>, reason: Reason, call: CallId, name: Opt
 /// An answer to a message that is not a request this revision has.
 pub(super) fn malformed(id: Option<RequestId<'_>>, fault: &Malformed) -> Response {
     let data = fault.data();
-    json_response(fault.http_status(), reply::error(id, fault.code(), &fault.to_string(), data.as_ref()))
+    json_response(
+        fault.http_status(),
+        reply::error(id, fault.code(), &fault.to_string(), data.as_ref()),
+    )
 }
 
 /// An answer to a method that is not served (MCP 2026-07-28: HTTP 404).
 pub(super) fn method_not_found(id: RequestId<'_>, method: &str) -> Response {
-    let body = reply::error(Some(id), code::METHOD_NOT_FOUND, "Method not found", Some(&json!(method)));
+    let body = reply::error(
+        Some(id),
+        code::METHOD_NOT_FOUND,
+        "Method not found",
+        Some(&json!(method)),
+    );
     json_response(StatusCode::NOT_FOUND, body)
 }
 
@@ -53,6 +61,8 @@ pub(super) fn method_not_found(id: RequestId<'_>, method: &str) -> Response {
 pub(super) fn json_response(status: StatusCode, body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

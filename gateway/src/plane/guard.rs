@@ -8,12 +8,12 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use http::{
-    HeaderMap, HeaderValue, StatusCode,
+    HeaderMap, HeaderValue,
     header::{CACHE_CONTROL, HOST, ORIGIN, X_CONTENT_TYPE_OPTIONS},
     uri::Authority,
 };
 
-use crate::door::Door;
+use crate::{door::Door, refusal::HttpReason};
 
 /// The hosts a plane answers to, as `host` or `host:port`, in lower case.
 #[derive(Clone, Debug, Default)]
@@ -59,25 +59,103 @@ impl Hosts {
     }
 }
 
-/// The middleware of the data plane.
-pub(crate) async fn guard(State((door, hosts)): State<(Arc<Door>, Hosts)>, request: Request, next: Next) -> Response {
-    let mut response = if !hosts.admit(&request) {
-        (StatusCode::MISDIRECTED_REQUEST, "This host is not served here.\n").into_response()
-    } else if !origin_allowed(&door, request.headers()) {
-        (StatusCode::FORBIDDEN, "This origin is not allowed.\n").into_response()
-    } else {
+/// Refuses requests for other hosts. For both planes.
+pub(crate) async fn hosts(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
+    if hosts.admit(&request) {
         next.run(request).await
+    } else {
+        refused(HttpReason::HostNotServed, "This host is not served here.\n")
+    }
+}
+
+/// Refuses other origins' web pages, and adds the headers that every answer of the data plane has.
+pub(crate) async fn origins(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
+    let mut response = if origin_allowed(&door, request.headers()) {
+        next.run(request).await
+    } else {
+        refused(HttpReason::OriginNotAllowed, "This origin is not allowed.\n")
     };
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     response
 }
 
 /// Requests without `Origin` come from no browser page.
 fn origin_allowed(door: &Door, headers: &HeaderMap) -> bool {
-    let settings = Arc::clone(door.registry.snapshot().settings());
+    let snapshot = door.registry.snapshot();
+    let allowed = &snapshot.settings().allowed_origins;
     headers.get_all(ORIGIN).iter().all(|origin| {
-        origin.to_str().is_ok_and(|origin| origin == door.public_url || settings.allowed_origins.contains(origin))
+        origin
+            .to_str()
+            .is_ok_and(|origin| origin == door.public_url || allowed.contains(origin))
     })
+}
+
+fn refused(reason: HttpReason, text: &'static str) -> Response {
+    (reason.status(), text).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    fn request(target: &str, hosts: &[&str]) -> Request {
+        let mut request = Request::builder().uri(target);
+        for host in hosts {
+            request = request.header(HOST, *host);
+        }
+        request.body(Body::empty()).unwrap()
+    }
+
+    #[test]
+    fn only_the_listed_hosts_are_served() {
+        let hosts = Hosts::new(["door.example:8080", "localhost:8080", "[::1]:8080"]).unwrap();
+        for good in [
+            "door.example:8080",
+            "DOOR.example:8080",
+            "localhost:8080",
+            "[::1]:8080",
+        ] {
+            assert!(hosts.admit(&request("/", &[good])), "{good}");
+        }
+        for bad in [
+            "door.example",
+            "door.example:80",
+            "evil.example:8080",
+            "door.example:8080.evil",
+            "",
+            "x@localhost:8080",
+        ] {
+            assert!(!hosts.admit(&request("/", &[bad])), "{bad}");
+        }
+        assert!(!hosts.admit(&request("/", &[])), "no host");
+        assert!(
+            !hosts.admit(&request("/", &["localhost:8080", "localhost:8080"])),
+            "two hosts"
+        );
+    }
+
+    #[test]
+    fn an_absolute_target_names_the_same_host() {
+        let hosts = Hosts::new(["localhost:8080"]).unwrap();
+        assert!(hosts.admit(&request("http://localhost:8080/", &["localhost:8080"])));
+        assert!(
+            hosts.admit(&request("http://localhost:8080/", &[])),
+            "as HTTP/2 has it"
+        );
+        assert!(!hosts.admit(&request("http://evil.example/", &["localhost:8080"])));
+        assert!(!hosts.admit(&request("http://evil.example/", &[])));
+    }
+
+    #[test]
+    fn what_is_no_host_is_not_listed() {
+        for bad in ["", "a b", "user@host", "http://host"] {
+            assert!(Hosts::new([bad]).is_err(), "{bad}");
+        }
+    }
 }

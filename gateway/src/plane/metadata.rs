@@ -35,24 +35,36 @@ pub(super) async fn endpoint(
     let parts: Vec<&str> = path.split('/').collect();
     let known = match parts.as_slice() {
         ["tools"] => true,
-        ["servers", slug, "mcp"] | ["servers", slug, "qa", "mcp"] => onedoor_model::ids::Slug::new(*slug).is_ok(),
+        ["servers", slug, "mcp"] | ["servers", slug, "qa", "mcp"] => {
+            onedoor_model::ids::Slug::new(*slug).is_ok()
+        }
         _ => false,
     };
-    if known { Ok(Json(metadata(&door, format!("{}/{path}", door.public_url)))) } else { Err(StatusCode::NOT_FOUND) }
+    if known {
+        Ok(Json(metadata(&door, format!("{}/{path}", door.public_url))))
+    } else {
+        Err(StatusCode::NOT_FOUND)
+    }
 }
 
 /// GET `/.well-known/jwks.json`
 pub(super) async fn jwks(
     State(door): State<Arc<Door>>,
 ) -> ([(http::HeaderName, HeaderValue); 1], Json<serde_json::Value>) {
-    ([(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"))], Json(door.tokens.jwks()))
+    (
+        [(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"))],
+        Json(door.tokens.jwks()),
+    )
 }
 
 fn metadata(door: &Door, resource: String) -> ResourceMetadata {
     let snapshot = door.registry.snapshot();
     ResourceMetadata {
         resource,
-        authorization_servers: snapshot.issuers().map(|issuer| issuer.authorization_server.clone()).collect(),
+        authorization_servers: snapshot
+            .issuers()
+            .map(|issuer| issuer.authorization_server.clone())
+            .collect(),
         scopes_supported: door.scopes_supported(),
         bearer_methods_supported: ["header"],
         resource_name: "Onedoor",

@@ -5,6 +5,6 @@ mod health;
 mod metadata;
 mod routes;
 
-pub(crate) use guard::Hosts;
 pub use guard::InvalidHost;
+pub(crate) use guard::{Hosts, hosts};
 pub(crate) use routes::router;

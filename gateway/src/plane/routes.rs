@@ -19,10 +19,14 @@ pub(crate) fn router(door: Arc<Door>, hosts: Hosts) -> Router {
         .route("/servers/{name}/qa/mcp", post(mcp::qa))
         .route("/tools", get(tools::list))
         .route("/.well-known/oauth-protected-resource", get(metadata::root))
-        .route("/.well-known/oauth-protected-resource/{*path}", get(metadata::endpoint))
+        .route(
+            "/.well-known/oauth-protected-resource/{*path}",
+            get(metadata::endpoint),
+        )
         .route("/.well-known/jwks.json", get(metadata::jwks))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .with_state(Arc::clone(&door))
-        .layer(from_fn_with_state((door, hosts), guard::guard))
+        .layer(from_fn_with_state(door, guard::origins))
+        .layer(from_fn_with_state(hosts, guard::hosts))
 }

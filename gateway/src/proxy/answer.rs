@@ -33,7 +33,11 @@ impl Expected {
     pub(super) fn new(id: RequestId<'_>, request: &Request<'_>) -> Self {
         Self {
             id: id.as_raw().to_owned(),
-            progress_token: request.params.meta.progress_token.map(|token| token.as_raw().to_owned()),
+            progress_token: request
+                .params
+                .meta
+                .progress_token
+                .map(|token| token.as_raw().to_owned()),
         }
     }
 
@@ -45,7 +49,13 @@ impl Expected {
     /// What becomes of one message of the upstream.
     pub(super) fn read<'m>(&self, message: &'m [u8]) -> Option<Passage<'m>> {
         let progress_token = self.progress_token.as_deref().and_then(ProgressToken::parse);
-        Some(read_answer(message, &Awaited { id: self.id()?, progress_token }))
+        Some(read_answer(
+            message,
+            &Awaited {
+                id: self.id()?,
+                progress_token,
+            },
+        ))
     }
 }
 
@@ -96,6 +106,8 @@ pub(super) fn outcome(response: &McpResponse<'_>) -> Outcome {
 
 fn json(body: Bytes) -> Response {
     let mut response = Response::new(Body::from(body));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

@@ -70,8 +70,13 @@ impl Call {
     }
 
     fn record(&mut self, outcome: Outcome) {
-        let Some(recording) = self.recording.take() else { return };
-        let upstream = self.dispatched.zip(self.first_byte).map(|(sent, came)| came.duration_since(sent));
+        let Some(recording) = self.recording.take() else {
+            return;
+        };
+        let upstream = self
+            .dispatched
+            .zip(self.first_byte)
+            .map(|(sent, came)| came.duration_since(sent));
         recording.completed(Draft {
             traceparent: Some(self.traceparent.clone()),
             tenant: Some(self.tenant.clone()),

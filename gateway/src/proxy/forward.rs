@@ -25,7 +25,7 @@ use onedoor_registry::Boot;
 use onedoor_wire::{
     headers::{ParamHeaders, outgoing},
     request::{Request, RequestId},
-    trace::TraceContext,
+    trace::{TraceContext, TraceState},
     upstream_request::UpstreamRequest,
 };
 
@@ -77,7 +77,13 @@ impl Forward<'_> {
         let now = Timestamp::now();
         let timeouts = self.permit.version().manifest.timeouts;
         let first_byte = deadline(self.arrival, Duration::from_millis(timeouts.first_byte_ms));
-        let mut watch = Watch::new(&self.door.registry, &self.permit, first_byte, now, &self.door.draining);
+        let mut watch = Watch::new(
+            &self.door.registry,
+            &self.permit,
+            first_byte,
+            now,
+            &self.door.draining,
+        );
 
         let audit_wait = tokio::time::Instant::now() + AUDIT_WAIT;
         let room = tokio::select! {
@@ -86,8 +92,9 @@ impl Forward<'_> {
             cut = watch.cut() => return Err(cut.reason()),
         };
         let traceparent = self.trace.parent.to_string();
-        let (recording, acknowledged) =
-            room.called(self.record(&traceparent)).map_err(|_| Reason::AuditUnavailable)?;
+        let (recording, acknowledged) = room
+            .called(self.record(&traceparent))
+            .map_err(|_| Reason::AuditUnavailable)?;
         let tenant = self.permit.principal().tenant.clone();
         let mut call = Call::new(self.call, self.arrival, traceparent, tenant, recording);
 
@@ -123,7 +130,10 @@ impl Forward<'_> {
                 return Err(reason);
             }
         };
-        let head = match self.dispatch(&mut call, &mut watch, lease, self.http_request(token)).await {
+        let head = match self
+            .dispatch(&mut call, &mut watch, lease, self.http_request(token))
+            .await
+        {
             Ok(head) => head,
             Err((outcome, reason)) => {
                 call.finish(outcome);
@@ -169,7 +179,10 @@ impl Forward<'_> {
                     })?;
                 }
                 SendError::NotSent { .. } => {
-                    return Err((Outcome::NotDispatched(NotDispatchedReason::Unreachable), unreachable));
+                    return Err((
+                        Outcome::NotDispatched(NotDispatchedReason::Unreachable),
+                        unreachable,
+                    ));
                 }
                 SendError::MaybeSent { source } => {
                     tracing::warn!(error = &source as &dyn std::error::Error, call = %self.call, "upstream failed");
@@ -194,7 +207,11 @@ impl Forward<'_> {
     async fn connection(&self, fresh: Fresh) -> Result<Lease, Reason> {
         let unreachable = Reason::Upstream(UpstreamFault::Unreachable);
         let version = self.permit.version();
-        let pool = self.door.pools.of(self.permit.server(), version).map_err(|_| unreachable)?;
+        let pool = self
+            .door
+            .pools
+            .of(self.permit.server(), version)
+            .map_err(|_| unreachable)?;
         let settings = Arc::clone(self.door.registry.snapshot().settings());
         let policy = AddressPolicy::allowing(&settings.internal_networks);
         let until = tokio::time::Instant::now() + Duration::from_millis(version.manifest.timeouts.connect_ms);
@@ -211,7 +228,7 @@ impl Forward<'_> {
     /// The upstream's request: written by us from the permit, values copied.
     fn http_request(&self, token: TokenB) -> HttpRequest<Full<Bytes>> {
         let traceparent = self.trace.parent.to_string();
-        let tracestate = self.trace.state.as_ref().map(|state| state.as_str());
+        let tracestate = self.trace.state.as_ref().map(TraceState::as_str);
         let params = &self.request.params;
         let upstream = UpstreamRequest {
             id: self.id,
@@ -228,7 +245,10 @@ impl Forward<'_> {
         };
         let mut headers: HeaderMap = outgoing(&upstream, &self.params);
         headers.insert(AUTHORIZATION, token.into_header());
-        for (name, value) in [("traceparent", Some(traceparent.as_str())), ("tracestate", tracestate)] {
+        for (name, value) in [
+            ("traceparent", Some(traceparent.as_str())),
+            ("tracestate", tracestate),
+        ] {
             if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
                 headers.insert(name, value);
             }
@@ -320,5 +340,7 @@ fn target(url: &Url) -> Uri {
 fn media_type(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
     let media_type = value.split(';').next().unwrap_or_default().trim();
-    ["application/json", "text/event-stream"].into_iter().find(|known| known.eq_ignore_ascii_case(media_type))
+    ["application/json", "text/event-stream"]
+        .into_iter()
+        .find(|known| known.eq_ignore_ascii_case(media_type))
 }

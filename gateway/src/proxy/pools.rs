@@ -18,7 +18,10 @@ pub(crate) struct Pools {
 
 impl Pools {
     pub(crate) fn new(connector: Connector) -> Self {
-        Self { connector, pools: ArcSwap::default() }
+        Self {
+            connector,
+            pools: ArcSwap::default(),
+        }
     }
 
     /// The pool of a version; made at its first call, when those of versions no longer served go.
@@ -28,7 +31,11 @@ impl Pools {
             return Ok(Arc::clone(pool));
         }
         let destination = Destination::of(&version.manifest.url)?;
-        let made = Arc::new(Pool::new(self.connector.clone(), destination, PoolLimits::default()));
+        let made = Arc::new(Pool::new(
+            self.connector.clone(),
+            destination,
+            PoolLimits::default(),
+        ));
         let served = |number: VersionNumber| {
             Some(number) == server.production || server.latest().is_some_and(|latest| latest.number == number)
         };

@@ -83,7 +83,10 @@ pub(super) fn respond(
     let mut response = Response::new(Body::from_stream(events));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    headers.insert(
+        HeaderName::from_static("x-accel-buffering"),
+        HeaderValue::from_static("no"),
+    );
     response
 }
 
@@ -141,8 +144,13 @@ impl Passing {
 fn pass(expected: &Expected, item: &SseItem) -> Option<Next> {
     let data = match item {
         SseItem::Comment => return Some(Next::Bytes(Bytes::from_static(KEEP_ALIVE))),
-        SseItem::Event { is_message: false, .. } => return None,
-        SseItem::Event { is_message: true, data } => data,
+        SseItem::Event {
+            is_message: false, ..
+        } => return None,
+        SseItem::Event {
+            is_message: true,
+            data,
+        } => data,
     };
     match expected.read(data) {
         Some(Passage::Pass(Answer::Progress)) => Some(Next::Bytes(event(data))),

@@ -56,8 +56,11 @@ impl Watch {
         let principal = permit.principal();
         let left = principal.expires_at.duration_since(now);
         let token_end = Instant::now() + Duration::try_from(left).unwrap_or_default();
-        let (end, end_cause) =
-            if token_end < deadline { (token_end, Cut::TokenExpired) } else { (deadline, Cut::TimedOut) };
+        let (end, end_cause) = if token_end < deadline {
+            (token_end, Cut::TokenExpired)
+        } else {
+            (deadline, Cut::TimedOut)
+        };
         Self {
             registry: Arc::clone(registry),
             revisions: registry.revisions(),

@@ -61,7 +61,9 @@ fn write(
     records: impl FnOnce(&mut Writer<&mut Vec<u8>>) -> csv::Result<()>,
 ) -> Result<(), Failure> {
     let mut bytes = Vec::new();
-    let mut writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(&mut bytes);
+    let mut writer = WriterBuilder::new()
+        .terminator(Terminator::CRLF)
+        .from_writer(&mut bytes);
     records(&mut writer)?;
     writer.flush()?;
     drop(writer);

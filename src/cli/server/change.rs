@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::{GuardedArgs, ReasonArgs, VersionArgs, version_of, view::ServerView};
 use crate::cli::{
-    answer::Answer, client::Client, etag::ETag, failure::Failure, format::Format, process::Process, request::Request,
+    answer::Answer, client::Client, etag::ETag, failure::Failure, format::Format, process::Process,
+    request::Request,
 };
 
 /// What is done, as the API's path names it.
@@ -35,10 +36,22 @@ pub(super) async fn version(
     format: Format,
     process: &mut Process<'_>,
 ) -> Result<(), Failure> {
-    let VersionArgs { name, version: number, reason: ReasonArgs { reason }, if_match } = args;
+    let VersionArgs {
+        name,
+        version: number,
+        reason: ReasonArgs { reason },
+        if_match,
+    } = args;
     let version = version_of(client, &name, if_match, verb.doing(), number, process).await?;
-    let body = Body { version: number, reason: reason.as_deref() };
-    done(&send(client, &name, verb, &body, Some(version)).await?, format, process)
+    let body = Body {
+        version: number,
+        reason: reason.as_deref(),
+    };
+    done(
+        &send(client, &name, verb, &body, Some(version)).await?,
+        format,
+        process,
+    )
 }
 
 /// Enables or retires a server.
@@ -49,10 +62,21 @@ pub(super) async fn guarded(
     format: Format,
     process: &mut Process<'_>,
 ) -> Result<(), Failure> {
-    let GuardedArgs { name, reason: ReasonArgs { reason }, if_match } = args;
+    let GuardedArgs {
+        name,
+        reason: ReasonArgs { reason },
+        if_match,
+    } = args;
     let version = version_of(client, &name, if_match, verb.doing(), None, process).await?;
-    let body = Body { version: None, reason: reason.as_deref() };
-    done(&send(client, &name, verb, &body, Some(version)).await?, format, process)
+    let body = Body {
+        version: None,
+        reason: reason.as_deref(),
+    };
+    done(
+        &send(client, &name, verb, &body, Some(version)).await?,
+        format,
+        process,
+    )
 }
 
 /// Disables a server, whatever its version.
@@ -63,8 +87,15 @@ pub(super) async fn disable(
     format: Format,
     process: &mut Process<'_>,
 ) -> Result<(), Failure> {
-    let body = Body { version: None, reason: reason.as_deref() };
-    done(&send(client, name, Verb::Disable, &body, None).await?, format, process)
+    let body = Body {
+        version: None,
+        reason: reason.as_deref(),
+    };
+    done(
+        &send(client, name, Verb::Disable, &body, None).await?,
+        format,
+        process,
+    )
 }
 
 async fn send(
@@ -83,7 +114,11 @@ async fn send(
 }
 
 /// Shows what a command has made of a server.
-pub(in crate::cli) fn done(answer: &Answer, format: Format, process: &mut Process<'_>) -> Result<(), Failure> {
+pub(in crate::cli) fn done(
+    answer: &Answer,
+    format: Format,
+    process: &mut Process<'_>,
+) -> Result<(), Failure> {
     if answer.is_replayed() {
         process.notes.line("an earlier try had done it already")?;
     }
@@ -91,7 +126,9 @@ pub(in crate::cli) fn done(answer: &Answer, format: Format, process: &mut Proces
         Format::Json => process.out.json(&answer.value()?)?,
         Format::Table => {
             let server: ServerView = answer.read()?;
-            let revision = answer.revision().map_or_else(String::new, |revision| format!(" (revision {revision})"));
+            let revision = answer
+                .revision()
+                .map_or_else(String::new, |revision| format!(" (revision {revision})"));
             process.out.line(&format!("{}{revision}", server.summary()))?;
             if let Some(next) = server.next_step() {
                 process.notes.line(&next)?;

@@ -117,12 +117,22 @@ pub(super) struct ReasonArgs {
 }
 
 pub(super) async fn run(args: Args, process: &mut Process<'_>) -> Result<(), Failure> {
-    let Args { access, format: FormatArgs { format }, action } = args;
+    let Args {
+        access,
+        format: FormatArgs { format },
+        action,
+    } = args;
     let client = access.client(process, "admin").await?;
     match action {
         Action::List { status } => {
             let request = Request::get(["servers"]).query("status", status);
-            listing::show(Pages::new(&client, request, "servers"), format, process, view::list).await
+            listing::show(
+                Pages::new(&client, request, "servers"),
+                format,
+                process,
+                view::list,
+            )
+            .await
         }
         Action::Show { name } => {
             let answer = client.send(&Request::get(["servers", name.as_str()])).await?;
@@ -133,7 +143,12 @@ pub(super) async fn run(args: Args, process: &mut Process<'_>) -> Result<(), Fai
             let answer = register(&client, manifest, &reason).await?;
             done(&answer, format, process)
         }
-        Action::Update { name, file, reason, if_match } => {
+        Action::Update {
+            name,
+            file,
+            reason,
+            if_match,
+        } => {
             let manifest = document::read(&file, process.input)?;
             let version = version_of(&client, &name, if_match, "updating", None, process).await?;
             let request = Request::command(Method::PUT, ["servers", name.as_str()])?
@@ -149,7 +164,13 @@ pub(super) async fn run(args: Args, process: &mut Process<'_>) -> Result<(), Fai
         Action::Retire(args) => change::guarded(&client, Verb::Retire, args, format, process).await,
         Action::History { name, at_least } => {
             let request = Request::get(["servers", name.as_str(), "history"]).query("at_least", at_least);
-            listing::show(Pages::new(&client, request, "events"), format, process, history::table).await
+            listing::show(
+                Pages::new(&client, request, "events"),
+                format,
+                process,
+                history::table,
+            )
+            .await
         }
     }
 }
@@ -183,6 +204,8 @@ pub(super) async fn version_of(
     }
     let answer = client.send(&Request::get(["servers", name.as_str()])).await?;
     let version = answer.etag()?;
-    answer.read::<ServerView>()?.announce(doing, number, &mut process.notes)?;
+    answer
+        .read::<ServerView>()?
+        .announce(doing, number, &mut process.notes)?;
     Ok(version)
 }

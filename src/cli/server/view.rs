@@ -86,7 +86,12 @@ pub(in crate::cli) fn tools<'a>(servers: impl IntoIterator<Item = &'a ServerView
     let mut table = Table::new(["SERVER", "TOOL", "STATE", "DESCRIPTION"]);
     for server in servers {
         for tool in &server.tools {
-            table.row([server.slug.as_str().into(), tool.name.as_str().into(), tool.state().into(), tool.about()]);
+            table.row([
+                server.slug.as_str().into(),
+                tool.name.as_str().into(),
+                tool.state().into(),
+                tool.about(),
+            ]);
         }
     }
     table
@@ -109,7 +114,10 @@ impl ServerView {
             }
         }
         fact("registered", format!("by {}", self.registered).into());
-        fact("changed", format!("version {}, by {}", self.version, self.changed).into());
+        fact(
+            "changed",
+            format!("version {}, by {}", self.version, self.changed).into(),
+        );
         screen.table(&facts)?;
         screen.blank()?;
         screen.table(&self.versions())?;
@@ -121,15 +129,33 @@ impl ServerView {
 
     /// What it is now, on one line.
     pub(super) fn summary(&self) -> String {
-        let production = self.production.map_or(String::new(), |number| format!(", version {number} in production"));
+        let production = self.production.map_or(String::new(), |number| {
+            format!(", version {number} in production")
+        });
         let off = self.tools.iter().filter(|tool| tool.disabled).count();
-        let off = if off == 0 { String::new() } else { format!(", {off} of {} tools disabled", self.tools.len()) };
-        format!("{}: {}, latest version {}{production}{off}", self.slug, self.status, self.latest)
+        let off = if off == 0 {
+            String::new()
+        } else {
+            format!(", {off} of {} tools disabled", self.tools.len())
+        };
+        format!(
+            "{}: {}, latest version {}{production}{off}",
+            self.slug, self.status, self.latest
+        )
     }
 
     /// Says what a command is about to act on: for one version, or for none in particular the latest, with its tie.
-    pub(super) fn announce(&self, doing: &str, number: Option<u32>, screen: &mut Screen<'_>) -> io::Result<()> {
-        screen.line(&format!("{doing} {}; it is at version {} of its record", self.summary(), self.version))?;
+    pub(super) fn announce(
+        &self,
+        doing: &str,
+        number: Option<u32>,
+        screen: &mut Screen<'_>,
+    ) -> io::Result<()> {
+        screen.line(&format!(
+            "{doing} {}; it is at version {} of its record",
+            self.summary(),
+            self.version
+        ))?;
         let number = number.unwrap_or(self.latest);
         match self.versions.iter().find(|version| version.number == number) {
             Some(VersionView { tie, .. }) => screen.line(&format!(
@@ -145,19 +171,34 @@ impl ServerView {
         if self.retired.is_some() || self.disabled.is_some() {
             return None;
         }
-        let latest = self.versions.iter().find(|version| version.number == self.latest)?;
+        let latest = self
+            .versions
+            .iter()
+            .find(|version| version.number == self.latest)?;
         let (slug, number) = (&self.slug, self.latest);
         if !latest.approved {
-            Some(format!("next: a Security.Admin approves where its tokens go: onedoor server approve {slug}"))
+            Some(format!(
+                "next: a Security.Admin approves where its tokens go: onedoor server approve {slug}"
+            ))
         } else if self.production != Some(number) {
-            Some(format!("next: version {number} is at stage qa; to put it into production: onedoor server promote {slug}"))
+            Some(format!(
+                "next: version {number} is at stage qa; to put it into production: onedoor server promote {slug}"
+            ))
         } else {
             None
         }
     }
 
     fn versions(&self) -> Table {
-        let mut table = Table::new(["VERSION", "OF THE OWNER", "STAGE", "APPROVED", "SUBMITTED", "TOOLS", "DIGEST"]);
+        let mut table = Table::new([
+            "VERSION",
+            "OF THE OWNER",
+            "STAGE",
+            "APPROVED",
+            "SUBMITTED",
+            "TOOLS",
+            "DIGEST",
+        ]);
         for version in &self.versions {
             let approved = match &version.approved_by {
                 Some(touch) => format!("by {touch}").into(),

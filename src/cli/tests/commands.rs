@@ -18,43 +18,90 @@ fn done() -> Reply {
 #[tokio::test]
 async fn a_command_on_a_version_looks_first_and_shows_what_it_acts_on() {
     let stub = Stub::new([shown(), done()]).await;
-    let Ran { code, out, err } =
-        onedoor(&["server", "approve", "finance", "--reason", "reviewed", "--url", &stub.url]).await;
+    let Ran { code, out, err } = onedoor(&[
+        "server", "approve", "finance", "--reason", "reviewed", "--url", &stub.url,
+    ])
+    .await;
     assert_eq!(code, 0, "{err}");
-    assert_eq!(stub.asked(), ["GET /api/v1/servers/finance", "POST /api/v1/servers/finance/approve"]);
+    assert_eq!(
+        stub.asked(),
+        [
+            "GET /api/v1/servers/finance",
+            "POST /api/v1/servers/finance/approve"
+        ]
+    );
     let command = &stub.seen()[1];
     assert_eq!(command.header("if-match"), Some("\"17\""));
     assert_eq!(command.header("content-type"), Some("application/json"));
     assert_eq!(command.json(), json!({"reason": "reviewed"}));
     // The tie shown is that of the version to be approved, not of the one in production.
-    assert!(err.contains("version 2: owner finance-team, url http://127.0.0.1:9009/mcp, audience api://finance"), "{err}");
-    assert_eq!(out, "finance: live, latest version 2, version 1 in production, 1 of 2 tools disabled (revision 18)\n");
+    assert!(
+        err.contains("version 2: owner finance-team, url http://127.0.0.1:9009/mcp, audience api://finance"),
+        "{err}"
+    );
+    assert_eq!(
+        out,
+        "finance: live, latest version 2, version 1 in production, 1 of 2 tools disabled (revision 18)\n"
+    );
 }
 
 #[tokio::test]
 async fn each_verb_has_its_path_and_body() {
     let guarded: [(&[&str], &str, &str); 5] = [
-        (&["server", "promote", "finance", "--version", "1"], "POST /api/v1/servers/finance/promote", r#"{"version":1}"#),
-        (&["server", "enable", "finance"], "POST /api/v1/servers/finance/enable", "{}"),
-        (&["server", "retire", "finance", "--reason", "old"], "POST /api/v1/servers/finance/retire", r#"{"reason":"old"}"#),
-        (&["tool", "enable", "finance", "book"], "POST /api/v1/servers/finance/tools/book/enable", "{}"),
-        (&["server", "approve", "finance"], "POST /api/v1/servers/finance/approve", "{}"),
+        (
+            &["server", "promote", "finance", "--version", "1"],
+            "POST /api/v1/servers/finance/promote",
+            r#"{"version":1}"#,
+        ),
+        (
+            &["server", "enable", "finance"],
+            "POST /api/v1/servers/finance/enable",
+            "{}",
+        ),
+        (
+            &["server", "retire", "finance", "--reason", "old"],
+            "POST /api/v1/servers/finance/retire",
+            r#"{"reason":"old"}"#,
+        ),
+        (
+            &["tool", "enable", "finance", "book"],
+            "POST /api/v1/servers/finance/tools/book/enable",
+            "{}",
+        ),
+        (
+            &["server", "approve", "finance"],
+            "POST /api/v1/servers/finance/approve",
+            "{}",
+        ),
     ];
     for (args, asked, body) in guarded {
         let stub = Stub::new([done()]).await;
         let ran = onedoor(&[args, &["--url", &stub.url, "--if-match", "12"]].concat()).await;
         assert_eq!(ran.code, 0, "{ran:?}");
-        assert_eq!(stub.asked(), [asked], "nothing is looked up where the version is given");
+        assert_eq!(
+            stub.asked(),
+            [asked],
+            "nothing is looked up where the version is given"
+        );
         let command = &stub.seen()[0];
-        assert_eq!((command.header("if-match"), command.body.as_str()), (Some("\"12\""), body));
+        assert_eq!(
+            (command.header("if-match"), command.body.as_str()),
+            (Some("\"12\""), body)
+        );
     }
 }
 
 #[tokio::test]
 async fn what_always_wins_asks_nothing_and_names_no_version() {
     let restrictive: [(&[&str], &str); 2] = [
-        (&["server", "disable", "finance"], "POST /api/v1/servers/finance/disable"),
-        (&["tool", "disable", "finance", "book"], "POST /api/v1/servers/finance/tools/book/disable"),
+        (
+            &["server", "disable", "finance"],
+            "POST /api/v1/servers/finance/disable",
+        ),
+        (
+            &["tool", "disable", "finance", "book"],
+            "POST /api/v1/servers/finance/tools/book/disable",
+        ),
     ];
     for (args, asked) in restrictive {
         let stub = Stub::new([done()]).await;
@@ -70,17 +117,34 @@ async fn what_always_wins_asks_nothing_and_names_no_version() {
 async fn a_manifest_is_sent_byte_for_byte() {
     let manifest = "{ \"any\":\r\n\t\"thing\u{e9}\" , }";
     let stub = Stub::new([Reply::json(201, &server()), shown(), done()]).await;
-    let Ran { code, err, .. } = run(&["server", "register", "-", "--url", &stub.url], Some("t"), manifest).await;
+    let Ran { code, err, .. } = run(
+        &["server", "register", "-", "--url", &stub.url],
+        Some("t"),
+        manifest,
+    )
+    .await;
     assert_eq!(code, 0, "{err}");
-    assert!(err.contains("next: a Security.Admin approves where its tokens go: onedoor server approve finance"), "{err}");
-    let args = ["server", "update", "finance", "-", "--reason", "größer", "--url", &stub.url];
+    assert!(
+        err.contains("next: a Security.Admin approves where its tokens go: onedoor server approve finance"),
+        "{err}"
+    );
+    let args = [
+        "server", "update", "finance", "-", "--reason", "größer", "--url", &stub.url,
+    ];
     assert_eq!(run(&args, Some("t"), manifest).await.code, 0);
     assert_eq!(
         stub.asked(),
-        ["POST /api/v1/servers", "GET /api/v1/servers/finance", "PUT /api/v1/servers/finance"]
+        [
+            "POST /api/v1/servers",
+            "GET /api/v1/servers/finance",
+            "PUT /api/v1/servers/finance"
+        ]
     );
     let seen = stub.seen();
-    assert_eq!((seen[0].body.as_str(), seen[2].body.as_str()), (manifest, manifest));
+    assert_eq!(
+        (seen[0].body.as_str(), seen[2].body.as_str()),
+        (manifest, manifest)
+    );
     assert_eq!(seen[0].header("if-match"), None);
     assert_eq!(seen[2].header("if-match"), Some("\"17\""));
     assert_eq!(seen[2].header("onedoor-reason"), Some("gr%C3%B6%C3%9Fer"));
@@ -95,7 +159,10 @@ async fn a_broken_connection_is_tried_again_with_the_same_key() {
         assert_eq!(ran.code, 0, "{ran:?}");
         assert!(ran.err.contains("an earlier try had done it already"), "{ran:?}");
         let seen = stub.seen();
-        let keys: Vec<_> = seen.iter().map(|seen| seen.header("idempotency-key").unwrap()).collect();
+        let keys: Vec<_> = seen
+            .iter()
+            .map(|seen| seen.header("idempotency-key").unwrap())
+            .collect();
         assert_eq!(keys.len(), 2);
         assert_eq!(keys[0], keys[1]);
         assert_eq!(seen[0].body, seen[1].body);
@@ -106,7 +173,10 @@ async fn a_broken_connection_is_tried_again_with_the_same_key() {
         onedoor(&["server", "disable", "finance", "--url", &stub.url]).await;
     }
     let seen = stub.seen();
-    assert_ne!(seen[0].header("idempotency-key"), seen[1].header("idempotency-key"));
+    assert_ne!(
+        seen[0].header("idempotency-key"),
+        seen[1].header("idempotency-key")
+    );
 }
 
 #[tokio::test]
@@ -114,11 +184,21 @@ async fn grants_are_added_and_removed() {
     let id = "0193a5c4-7b1e-7000-8000-000000000009";
     let grant = json!({"id": id, "issuer": "demo", "tenant": "t", "group": "g", "server": "finance", "stage": "qa", "version": 18,
         "changed": {"revision": 18, "time": "2026-11-24T07:00:18Z"}});
-    let stub = Stub::new([Reply::json(201, &grant).header("onedoor-revision", "18"), Reply::text(204, "")]).await;
-    let add = ["grant", "add", "--issuer", "demo", "--tenant", "t", "--group", "g", "--server", "finance", "--stage", "qa"];
+    let stub = Stub::new([
+        Reply::json(201, &grant).header("onedoor-revision", "18"),
+        Reply::text(204, ""),
+    ])
+    .await;
+    let add = [
+        "grant", "add", "--issuer", "demo", "--tenant", "t", "--group", "g", "--server", "finance",
+        "--stage", "qa",
+    ];
     let ran = onedoor(&[add.as_slice(), &["--url", &stub.url]].concat()).await;
     assert_eq!(ran.code, 0, "{ran:?}");
-    assert!(ran.out.contains("group g") && ran.out.contains("(all)"), "{ran:?}");
+    assert!(
+        ran.out.contains("group g") && ran.out.contains("(all)"),
+        "{ran:?}"
+    );
     let ran = onedoor(&["grant", "remove", id, "--reason", "left", "--url", &stub.url]).await;
     assert_eq!(ran.code, 0, "{ran:?}");
     let seen = stub.seen();
@@ -134,15 +214,23 @@ async fn grants_are_added_and_removed() {
 #[tokio::test]
 async fn blocks_are_of_a_user_or_of_a_client() {
     let block = |target: serde_json::Value| {
-        let mut block = json!({"id": "b1", "version": 18, "changed": {"revision": 18, "time": "2026-11-24T07:00:18Z"}});
-        block.as_object_mut().unwrap().extend(target.as_object().unwrap().clone());
+        let mut block =
+            json!({"id": "b1", "version": 18, "changed": {"revision": 18, "time": "2026-11-24T07:00:18Z"}});
+        block
+            .as_object_mut()
+            .unwrap()
+            .extend(target.as_object().unwrap().clone());
         Reply::json(201, &block)
     };
     let user = json!({"user": {"issuer": "demo", "tenant": "t", "user": "u"}});
     let app = json!({"client": {"issuer": "demo", "client": "c"}});
     let stub = Stub::new([block(user.clone()), block(app.clone())]).await;
-    let of_user = ["block", "add", "--issuer", "demo", "--tenant", "t", "--user", "u", "--url", &stub.url];
-    let of_app = ["block", "add", "--issuer", "demo", "--client", "c", "--reason", "rogue", "--url", &stub.url];
+    let of_user = [
+        "block", "add", "--issuer", "demo", "--tenant", "t", "--user", "u", "--url", &stub.url,
+    ];
+    let of_app = [
+        "block", "add", "--issuer", "demo", "--client", "c", "--reason", "rogue", "--url", &stub.url,
+    ];
     for args in [of_user.as_slice(), &of_app] {
         let ran = onedoor(args).await;
         assert_eq!(ran.code, 0, "{ran:?}");
@@ -150,7 +238,10 @@ async fn blocks_are_of_a_user_or_of_a_client() {
     }
     let seen = stub.seen();
     assert_eq!(seen[0].json(), user);
-    assert_eq!(seen[1].json(), json!({"client": {"issuer": "demo", "client": "c"}, "reason": "rogue"}));
+    assert_eq!(
+        seen[1].json(),
+        json!({"client": {"issuer": "demo", "client": "c"}, "reason": "rogue"})
+    );
 }
 
 #[tokio::test]
@@ -171,10 +262,16 @@ async fn shown_settings_can_be_edited_and_given_back() {
     let ran = run(&set, Some("t"), bare).await;
     assert_eq!(ran.code, 0, "{ran:?}");
     let path = "/api/v1/settings";
-    assert_eq!(stub.asked(), ["GET", "PUT", "GET", "PUT"].map(|method| format!("{method} {path}")));
+    assert_eq!(
+        stub.asked(),
+        ["GET", "PUT", "GET", "PUT"].map(|method| format!("{method} {path}"))
+    );
     let seen = stub.seen();
     assert_eq!(seen[1].json(), json!({"tokenBSeconds": 60}));
-    assert_eq!((seen[1].header("if-match"), seen[3].header("if-match")), (Some("\"4\""), Some("\"4\"")));
+    assert_eq!(
+        (seen[1].header("if-match"), seen[3].header("if-match")),
+        (Some("\"4\""), Some("\"4\""))
+    );
     assert_eq!(seen[3].body, bare);
 }
 
@@ -185,11 +282,18 @@ async fn wrong_usage_ends_with_two_and_asks_nothing() {
         &["server", "show", "Not-A-Slug"],
         &["server", "enable", "finance", "--if-match", "W/x"],
         &["tool", "disable", "finance", ".."],
-        &["grant", "add", "--issuer", "demo", "--tenant", "t", "--server", "finance", "--stage", "qa"],
-        &["grant", "add", "--issuer", "demo", "--tenant", "t", "--server", "f", "--stage", "qa", "--group", "g", "--role", "r"],
+        &[
+            "grant", "add", "--issuer", "demo", "--tenant", "t", "--server", "finance", "--stage", "qa",
+        ],
+        &[
+            "grant", "add", "--issuer", "demo", "--tenant", "t", "--server", "f", "--stage", "qa", "--group",
+            "g", "--role", "r",
+        ],
         &["block", "add", "--issuer", "demo"],
         &["block", "add", "--issuer", "demo", "--user", "u"],
-        &["block", "add", "--issuer", "demo", "--user", "u", "--tenant", "t", "--client", "c"],
+        &[
+            "block", "add", "--issuer", "demo", "--user", "u", "--tenant", "t", "--client", "c",
+        ],
         &["audit", "calls", "--all", "--limit", "5"],
     ];
     for args in wrong {

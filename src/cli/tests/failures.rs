@@ -11,7 +11,10 @@ use super::{
 fn problem(status: u16, reason: &str, detail: &str, more: &serde_json::Value) -> Reply {
     let mut problem = json!({"type": format!("https://onedoor.dev/problems/{reason}"), "title": "Sorry", "status": status,
         "detail": detail, "reason": reason});
-    problem.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    problem
+        .as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
     Reply::json(status, &problem).header("content-type", "application/problem+json")
 }
 
@@ -42,7 +45,13 @@ async fn every_fault_of_the_input_is_told() {
         {"pointer": "/_meta/dev.onedoor~1server/slug", "message": "is missing", "hint": "add a slug"},
         {"pointer": "", "message": "has \u{1b}[2J", "hint": ""},
     ]});
-    let stub = Stub::new([problem(422, "manifest_invalid", "the manifest is not valid", &faults)]).await;
+    let stub = Stub::new([problem(
+        422,
+        "manifest_invalid",
+        "the manifest is not valid",
+        &faults,
+    )])
+    .await;
     let ran = run(&["server", "register", "-", "--url", &stub.url], Some("t"), "{}").await;
     assert_eq!(ran.code, 1);
     assert_eq!(
@@ -58,7 +67,11 @@ async fn every_fault_of_the_input_is_told() {
 async fn a_status_has_its_exit_code() {
     let expected: [(u16, u8, &str); 8] = [
         (400, 1, "400"),
-        (401, 4, "the token must be for the admin plane and not yet expired"),
+        (
+            401,
+            4,
+            "the token must be for the admin plane and not yet expired",
+        ),
         (403, 4, "this needs Security.Admin"),
         (404, 5, "404"),
         (410, 5, "410"),
@@ -67,7 +80,13 @@ async fn a_status_has_its_exit_code() {
         (500, 1, "500"),
     ];
     for (status, code, words) in expected {
-        let stub = Stub::new([problem(status, "some_reason", "this needs Security.Admin", &json!({}))]).await;
+        let stub = Stub::new([problem(
+            status,
+            "some_reason",
+            "this needs Security.Admin",
+            &json!({}),
+        )])
+        .await;
         let ran = onedoor(&["server", "show", "finance", "--url", &stub.url]).await;
         assert_eq!(ran.code, code, "{status}: {ran:?}");
         assert!(ran.err.contains(words), "{status}: {ran:?}");
@@ -77,7 +96,8 @@ async fn a_status_has_its_exit_code() {
 
 #[tokio::test]
 async fn not_ready_twice_is_told() {
-    let behind = || problem(503, "behind", "revision 9 has not come here yet", &json!({})).header("retry-after", "0");
+    let behind =
+        || problem(503, "behind", "revision 9 has not come here yet", &json!({})).header("retry-after", "0");
     let stub = Stub::new([behind(), behind()]).await;
     let ran = onedoor(&["server", "list", "--url", &stub.url]).await;
     assert_eq!(ran.code, 6, "{ran:?}");
@@ -87,13 +107,23 @@ async fn not_ready_twice_is_told() {
 
 #[tokio::test]
 async fn nobody_there_is_told() {
-    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let port = TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
     let url = format!("http://127.0.0.1:{port}");
     for args in [["server", "show", "finance"], ["server", "disable", "finance"]] {
         let ran = onedoor(&[args.as_slice(), &["--url", &url]].concat()).await;
         assert_eq!(ran.code, 6);
-        let expected = format!("error: cannot reach {url}: is `onedoor dev` running? (Connection refused (os error 111))\n");
-        assert_eq!(ran.err, expected, "nothing was sent, so nothing can have been done");
+        let expected = format!(
+            "error: cannot reach {url}: is `onedoor dev` running? (Connection refused (os error 111))\n"
+        );
+        assert_eq!(
+            ran.err, expected,
+            "nothing was sent, so nothing can have been done"
+        );
     }
 }
 
@@ -103,12 +133,19 @@ async fn a_command_that_may_have_been_done_says_so() {
     let stub = Stub::new(lost()).await;
     let ran = onedoor(&["server", "disable", "finance", "--url", &stub.url]).await;
     assert_eq!(ran.code, 6, "{ran:?}");
-    assert!(ran.err.contains("whether the command was carried out is not known"), "{ran:?}");
+    assert!(
+        ran.err
+            .contains("whether the command was carried out is not known"),
+        "{ran:?}"
+    );
     assert_eq!(stub.asked().len(), 2);
     let stub = Stub::new(lost()).await;
     let ran = onedoor(&["server", "show", "finance", "--url", &stub.url]).await;
     assert_eq!(ran.code, 6, "{ran:?}");
-    assert!(!ran.err.contains("carried out"), "a read changes nothing: {ran:?}");
+    assert!(
+        !ran.err.contains("carried out"),
+        "a read changes nothing: {ran:?}"
+    );
 }
 
 #[tokio::test]
@@ -120,7 +157,10 @@ async fn what_is_no_admin_plane_is_told() {
     assert_eq!(ran.code, 1);
     assert!(ran.err.contains("is this the admin plane"), "{ran:?}");
     let ran = onedoor(&["server", "show", "finance", "--url", &stub.url]).await;
-    assert_eq!((ran.code, ran.err.as_str()), (1, "error: bad gateway\\u{1b}[2J (502)\n"));
+    assert_eq!(
+        (ran.code, ran.err.as_str()),
+        (1, "error: bad gateway\\u{1b}[2J (502)\n")
+    );
 }
 
 #[tokio::test]
@@ -134,10 +174,17 @@ async fn a_token_follows_no_redirect() {
 
 #[tokio::test]
 async fn an_address_that_cannot_be_used_is_wrong_usage() {
-    for url in ["https://door.example", "ftp://door.example", "http://me:secret@door.example"] {
+    for url in [
+        "https://door.example",
+        "ftp://door.example",
+        "http://me:secret@door.example",
+    ] {
         let ran = onedoor(&["server", "list", "--url", url]).await;
         assert_eq!(ran.code, 2, "{ran:?}");
-        assert!(ran.err.contains("cannot be used") && !ran.err.contains("secret"), "{ran:?}");
+        assert!(
+            ran.err.contains("cannot be used") && !ran.err.contains("secret"),
+            "{ran:?}"
+        );
     }
 }
 
@@ -149,14 +196,26 @@ async fn a_manifest_is_checked_without_a_door() {
     assert!(ran.out.contains("/name"), "{ran:?}");
     let faults = ran.out.lines().count() - 1;
     assert!(faults > 1, "{ran:?}");
-    assert_eq!(ran.err, format!("error: the manifest is not valid: {faults} faults\n"));
+    assert_eq!(
+        ran.err,
+        format!("error: the manifest is not valid: {faults} faults\n")
+    );
 
-    let ran = run(&["manifest", "check", "-", "--format", "json"], None, "{\"name\": 1}").await;
+    let ran = run(
+        &["manifest", "check", "-", "--format", "json"],
+        None,
+        "{\"name\": 1}",
+    )
+    .await;
     let told: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!((ran.code, &told["valid"]), (1, &json!(false)));
     assert_eq!(told["errors"].as_array().unwrap().len(), faults);
 
     let ran = run(&["manifest", "check", "/nonexistent/manifest.json"], None, "").await;
     assert_eq!(ran.code, 1);
-    assert!(ran.err.starts_with("error: cannot read /nonexistent/manifest.json: No such file"), "{ran:?}");
+    assert!(
+        ran.err
+            .starts_with("error: cannot read /nonexistent/manifest.json: No such file"),
+        "{ran:?}"
+    );
 }

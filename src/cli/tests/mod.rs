@@ -43,7 +43,11 @@ async fn run(args: &[&str], token: Option<&str>, input: &str) -> Ran {
         Err(error) => {
             let text = error.render().to_string();
             let code = u8::try_from(error.exit_code()).unwrap();
-            let (out, err) = if error.use_stderr() { (String::new(), text) } else { (text, String::new()) };
+            let (out, err) = if error.use_stderr() {
+                (String::new(), text)
+            } else {
+                (text, String::new())
+            };
             return Ran { code, out, err };
         }
     };
@@ -56,7 +60,11 @@ async fn run(args: &[&str], token: Option<&str>, input: &str) -> Ran {
     };
     let result = super::run(command, &mut process).await;
     let code = conclude(result, &mut process);
-    Ran { code, out: String::from_utf8(out).unwrap(), err: String::from_utf8(err).unwrap() }
+    Ran {
+        code,
+        out: String::from_utf8(out).unwrap(),
+        err: String::from_utf8(err).unwrap(),
+    }
 }
 
 /// A server with an approved version in production and a later one, whose tokens go elsewhere, that waits for approval.

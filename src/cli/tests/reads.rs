@@ -10,7 +10,10 @@ use super::{
 #[tokio::test]
 async fn json_passes_through_what_the_api_gives() {
     let stub = Stub::new([Reply::json(200, &server())]).await;
-    let ran = onedoor(&["server", "show", "finance", "--format", "json", "--url", &stub.url]).await;
+    let ran = onedoor(&[
+        "server", "show", "finance", "--format", "json", "--url", &stub.url,
+    ])
+    .await;
     assert_eq!(serde_json::from_str::<Value>(&ran.out).unwrap(), server());
 }
 
@@ -63,12 +66,18 @@ async fn a_list_is_read_to_its_end() {
     );
     assert_eq!(
         stub.asked(),
-        ["GET /api/v1/servers?status=live", "GET /api/v1/servers?status=live&cursor=a%2Fb%2Bc"]
+        [
+            "GET /api/v1/servers?status=live",
+            "GET /api/v1/servers?status=live&cursor=a%2Fb%2Bc"
+        ]
     );
     let stub = Stub::new(pages()).await;
     let ran = onedoor(&["server", "list", "--format", "json", "--url", &stub.url]).await;
     let list: Value = serde_json::from_str(&ran.out).unwrap();
-    assert_eq!((&list["servers"][0]["slug"], &list["servers"][1]["slug"]), (&json!("finance"), &json!("hr")));
+    assert_eq!(
+        (&list["servers"][0]["slug"], &list["servers"][1]["slug"]),
+        (&json!("finance"), &json!("hr"))
+    );
     assert_eq!(ran.out.lines().count(), 4, "one server a line: {}", ran.out);
 }
 
@@ -83,10 +92,18 @@ async fn tools_are_listed_with_their_state() {
         Reply::json(200, &server()),
     ])
     .await;
-    assert_eq!(onedoor(&["tool", "list", "finance", "--url", &stub.url]).await.out, listed);
+    assert_eq!(
+        onedoor(&["tool", "list", "finance", "--url", &stub.url])
+            .await
+            .out,
+        listed
+    );
     assert_eq!(onedoor(&["tool", "list", "--url", &stub.url]).await.out, listed);
     let ran = onedoor(&["tool", "list", "finance", "--format", "json", "--url", &stub.url]).await;
-    assert_eq!(serde_json::from_str::<Value>(&ran.out).unwrap(), json!({"tools": server()["tools"]}));
+    assert_eq!(
+        serde_json::from_str::<Value>(&ran.out).unwrap(),
+        json!({"tools": server()["tools"]})
+    );
 }
 
 #[tokio::test]
@@ -94,7 +111,16 @@ async fn a_history_can_wait_for_a_revision() {
     let events = json!({"events": [{"revision": 9, "time": "2026-11-24T07:00:09.000Z", "type": "dev.onedoor.ServerDisabled.v1",
         "change": {"server": "01"}, "verdict": "effective"}]});
     let stub = Stub::new([Reply::json(200, &events)]).await;
-    let ran = onedoor(&["server", "history", "finance", "--at-least", "9", "--url", &stub.url]).await;
+    let ran = onedoor(&[
+        "server",
+        "history",
+        "finance",
+        "--at-least",
+        "9",
+        "--url",
+        &stub.url,
+    ])
+    .await;
     assert_eq!(stub.asked(), ["GET /api/v1/servers/finance/history?at_least=9"]);
     assert!(ran.out.contains("ServerDisabled"), "{ran:?}");
 }
@@ -112,9 +138,17 @@ async fn issuers_and_blocks_are_listed() {
     ])
     .await;
     let ran = onedoor(&["issuer", "list", "--url", &stub.url]).await;
-    assert!(ran.out.contains("demo  http://idp/v2.0  t        RS256       data    2026-11-24T07:00:01Z"), "{ran:?}");
+    assert!(
+        ran.out
+            .contains("demo  http://idp/v2.0  t        RS256       data    2026-11-24T07:00:01Z"),
+        "{ran:?}"
+    );
     let ran = onedoor(&["issuer", "show", "demo", "--url", &stub.url]).await;
-    assert!(ran.out.contains("audiences a1 a2; client apps c1; scope mcp.access"), "{ran:?}");
+    assert!(
+        ran.out
+            .contains("audiences a1 a2; client apps c1; scope mcp.access"),
+        "{ran:?}"
+    );
     assert!(ran.out.contains("its tokens are no good there"), "{ran:?}");
     let ran = onedoor(&["block", "list", "--url", &stub.url]).await;
     assert_eq!((ran.code, ran.out.lines().count()), (0, 1), "{ran:?}");

@@ -12,7 +12,11 @@ use super::{
 #[test]
 fn no_option_takes_a_token() {
     fn options(command: &clap::Command, all: &mut Vec<String>) {
-        all.extend(command.get_arguments().map(|argument| argument.get_id().to_string()));
+        all.extend(
+            command
+                .get_arguments()
+                .map(|argument| argument.get_id().to_string()),
+        );
         for verb in command.get_subcommands() {
             options(verb, all);
         }
@@ -21,7 +25,10 @@ fn no_option_takes_a_token() {
     command.clone().debug_assert();
     let mut all = Vec::new();
     options(&command, &mut all);
-    assert!(all.iter().any(|option| option == "if_match"), "the walk reaches the leaves");
+    assert!(
+        all.iter().any(|option| option == "if_match"),
+        "the walk reaches the leaves"
+    );
     assert!(!all.iter().any(|option| option.contains("token")), "{all:?}");
 }
 
@@ -52,5 +59,9 @@ async fn nothing_printed_holds_the_token() {
         assert!(!ran.out.contains(TOKEN) && !ran.err.contains(TOKEN), "{ran:?}");
     }
     // Negative control: the token was there to be printed.
-    assert!(stub.seen().iter().all(|seen| seen.header("authorization").unwrap().contains(TOKEN)));
+    assert!(
+        stub.seen()
+            .iter()
+            .all(|seen| seen.header("authorization").unwrap().contains(TOKEN))
+    );
 }

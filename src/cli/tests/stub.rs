@@ -44,8 +44,10 @@ struct Shared {
 impl Stub {
     /// Answers one request after the other; a request more than there are answers gets a 500.
     pub(super) async fn new(script: impl IntoIterator<Item = Reply>) -> Self {
-        let shared =
-            Arc::new(Shared { script: Mutex::new(script.into_iter().collect()), seen: Mutex::new(Vec::new()) });
+        let shared = Arc::new(Shared {
+            script: Mutex::new(script.into_iter().collect()),
+            seen: Mutex::new(Vec::new()),
+        });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let app = Router::new().fallback(answer).with_state(Arc::clone(&shared));
@@ -60,7 +62,10 @@ impl Stub {
 
     /// Method and target of all requests so far.
     pub(super) fn asked(&self) -> Vec<String> {
-        self.seen().iter().map(|seen| format!("{} {}", seen.method, seen.target)).collect()
+        self.seen()
+            .iter()
+            .map(|seen| format!("{} {}", seen.method, seen.target))
+            .collect()
     }
 }
 
@@ -102,9 +107,18 @@ async fn answer(
     headers: HeaderMap,
     body: String,
 ) -> Response {
-    shared.seen.lock().unwrap().push(Seen { method, target: uri.to_string(), headers, body });
+    shared.seen.lock().unwrap().push(Seen {
+        method,
+        target: uri.to_string(),
+        headers,
+        body,
+    });
     match shared.script.lock().unwrap().pop_front() {
         Some(Reply(response)) => response,
-        None => (StatusCode::INTERNAL_SERVER_ERROR, "no answer is left in the script").into_response(),
+        None => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "no answer is left in the script",
+        )
+            .into_response(),
     }
 }

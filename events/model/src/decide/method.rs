@@ -32,7 +32,10 @@ impl Method {
     /// The served method of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        METHODS.iter().find(|(known, ..)| *known == name).map(|(_, method, _)| *method)
+        METHODS
+            .iter()
+            .find(|(known, ..)| *known == name)
+            .map(|(_, method, _)| *method)
     }
 
     /// The method's name.

@@ -45,7 +45,11 @@ pub struct CallPermit {
 
 impl ListPermit {
     pub(super) fn new(server: &Arc<Server>, version: &Arc<ServerVersion>, tools: Vec<VisibleTool>) -> Self {
-        Self { server: Arc::clone(server), version: Arc::clone(version), tools }
+        Self {
+            server: Arc::clone(server),
+            version: Arc::clone(version),
+            tools,
+        }
     }
 
     /// The server.

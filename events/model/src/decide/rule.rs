@@ -105,11 +105,17 @@ impl DenialReason {
 ///
 /// # Errors
 /// The reason of the denial. Grants are looked at before anything that a caller without one could learn from.
-pub fn decide(snapshot: &Snapshot, principal: &Arc<Principal>, request: &Request) -> Result<Permit, DenialReason> {
+pub fn decide(
+    snapshot: &Snapshot,
+    principal: &Arc<Principal>,
+    request: &Request,
+) -> Result<Permit, DenialReason> {
     if snapshot.is_blocked(principal) {
         return Err(DenialReason::Blocked);
     }
-    let server = snapshot.server(request.server.as_str()).ok_or(DenialReason::UnknownServer)?;
+    let server = snapshot
+        .server(request.server.as_str())
+        .ok_or(DenialReason::UnknownServer)?;
     let grants = grants_at(snapshot, principal, server, request.stage);
     if grants.is_empty() {
         return Err(DenialReason::ServerNotGranted);
@@ -122,7 +128,11 @@ pub fn decide(snapshot: &Snapshot, principal: &Arc<Principal>, request: &Request
             } else {
                 let tools = callable(server, version, request.stage, &grants);
                 let permit = ListPermit::new(server, version, tools);
-                Ok(if request.operation == Operation::Discover { Permit::Discover(permit) } else { Permit::ListTools(permit) })
+                Ok(if request.operation == Operation::Discover {
+                    Permit::Discover(permit)
+                } else {
+                    Permit::ListTools(permit)
+                })
             };
         }
         Operation::CallTool(name) => name,
@@ -130,10 +140,16 @@ pub fn decide(snapshot: &Snapshot, principal: &Arc<Principal>, request: &Request
     let grants = reaching(&grants, name);
     if grants.is_empty() {
         let known = version.manifest.tools.contains_key(name);
-        return Err(if known { DenialReason::ToolNotGranted } else { DenialReason::UnknownTool });
+        return Err(if known {
+            DenialReason::ToolNotGranted
+        } else {
+            DenialReason::UnknownTool
+        });
     }
     let tool = enabled(server, version, name)?;
-    Ok(Permit::CallTool(CallPermit::new(snapshot, principal, request, server, version, tool, &grants)))
+    Ok(Permit::CallTool(CallPermit::new(
+        snapshot, principal, request, server, version, tool, &grants,
+    )))
 }
 
 /// Every tool the caller may call, over all servers and both stages, in order of slug, stage and name.
@@ -149,13 +165,20 @@ pub fn visible_tools(snapshot: &Snapshot, principal: &Principal) -> Vec<VisibleT
         .filter(|(server, _)| server.disabled.is_none())
         .flat_map(|(server, stage)| {
             let grants = grants_at(snapshot, principal, server, stage);
-            served(server, stage).map(|version| callable(server, version, stage, &grants)).unwrap_or_default()
+            served(server, stage)
+                .map(|version| callable(server, version, stage, &grants))
+                .unwrap_or_default()
         })
         .collect()
 }
 
 /// The tools of one server that these grants reach.
-fn callable(server: &Arc<Server>, version: &Arc<ServerVersion>, stage: Stage, grants: &[&Grant]) -> Vec<VisibleTool> {
+fn callable(
+    server: &Arc<Server>,
+    version: &Arc<ServerVersion>,
+    stage: Stage,
+    grants: &[&Grant],
+) -> Vec<VisibleTool> {
     version
         .manifest
         .tools
@@ -171,14 +194,23 @@ fn callable(server: &Arc<Server>, version: &Arc<ServerVersion>, stage: Stage, gr
         .collect()
 }
 
-fn grants_at<'s>(snapshot: &'s Snapshot, principal: &Principal, server: &Server, stage: Stage) -> Vec<&'s Grant> {
+fn grants_at<'s>(
+    snapshot: &'s Snapshot,
+    principal: &Principal,
+    server: &Server,
+    stage: Stage,
+) -> Vec<&'s Grant> {
     let mut grants = snapshot.grants_of(principal, server.id);
     grants.retain(|grant| grant.stage == stage);
     grants
 }
 
 fn reaching<'s>(grants: &[&'s Grant], tool: &ToolName) -> Vec<&'s Grant> {
-    grants.iter().copied().filter(|grant| grant.tool.as_ref().is_none_or(|granted| granted == tool)).collect()
+    grants
+        .iter()
+        .copied()
+        .filter(|grant| grant.tool.as_ref().is_none_or(|granted| granted == tool))
+        .collect()
 }
 
 /// The version that serves a stage.
@@ -195,8 +227,16 @@ fn served(server: &Server, stage: Stage) -> Result<&Arc<ServerVersion>, DenialRe
 }
 
 /// The tool of this name, if it is there and not disabled.
-fn enabled<'v>(server: &Server, version: &'v ServerVersion, name: &ToolName) -> Result<&'v Arc<Tool>, DenialReason> {
-    let tool = version.manifest.tools.get(name).ok_or(DenialReason::UnknownTool)?;
+fn enabled<'v>(
+    server: &Server,
+    version: &'v ServerVersion,
+    name: &ToolName,
+) -> Result<&'v Arc<Tool>, DenialReason> {
+    let tool = version
+        .manifest
+        .tools
+        .get(name)
+        .ok_or(DenialReason::UnknownTool)?;
     if server.disabled.is_some() {
         Err(DenialReason::ServerDisabled)
     } else if server.disabled_tools.contains_key(name) {

@@ -38,16 +38,30 @@ impl Snapshot {
         }
         let mut blocks: HashMap<BlockTarget, Vec<Block>> = HashMap::new();
         for block in state.blocks() {
-            blocks.entry(block.value.target.clone()).or_default().push(block.value.clone());
+            blocks
+                .entry(block.value.target.clone())
+                .or_default()
+                .push(block.value.clone());
         }
         Self {
             log: state.log(),
             revision: state.revision().unwrap_or_default(),
-            servers: state.servers().map(|server| (server.slug.clone(), Arc::clone(server))).collect(),
+            servers: state
+                .servers()
+                .map(|server| (server.slug.clone(), Arc::clone(server)))
+                .collect(),
             grants,
             blocks,
-            issuers: state.issuers().map(|i| (i.value.name.clone(), Arc::new(i.value.clone()))).collect(),
-            settings: Arc::new(state.settings().map(|settings| settings.value.clone()).unwrap_or_default()),
+            issuers: state
+                .issuers()
+                .map(|i| (i.value.name.clone(), Arc::new(i.value.clone())))
+                .collect(),
+            settings: Arc::new(
+                state
+                    .settings()
+                    .map(|settings| settings.value.clone())
+                    .unwrap_or_default(),
+            ),
         }
     }
 
@@ -83,7 +97,10 @@ impl Snapshot {
     /// Whether a block keeps this caller out.
     #[must_use]
     pub fn is_blocked(&self, principal: &Principal) -> bool {
-        let client = BlockTarget::Client { issuer: principal.issuer.clone(), client: principal.client.clone() };
+        let client = BlockTarget::Client {
+            issuer: principal.issuer.clone(),
+            client: principal.client.clone(),
+        };
         let user = principal.user.as_ref().map(|user| BlockTarget::User {
             issuer: principal.issuer.clone(),
             tenant: principal.tenant.clone(),
@@ -94,7 +111,11 @@ impl Snapshot {
             .flatten()
             .filter_map(|target| self.blocks.get(&target))
             .flatten()
-            .any(|block| block.not_before.is_none_or(|not_before| principal.issued_at < not_before))
+            .any(|block| {
+                block
+                    .not_before
+                    .is_none_or(|not_before| principal.issued_at < not_before)
+            })
     }
 
     /// The servers, by slug.
@@ -108,7 +129,10 @@ impl Snapshot {
         let roles = principal.roles.iter().cloned().map(Subject::Role);
         let mut held: Vec<&Grant> = groups
             .chain(roles)
-            .filter_map(|subject| self.grants.get(&(principal.issuer.clone(), principal.tenant.clone(), subject)))
+            .filter_map(|subject| {
+                self.grants
+                    .get(&(principal.issuer.clone(), principal.tenant.clone(), subject))
+            })
             .flatten()
             .map(Arc::as_ref)
             .filter(|grant| grant.server == server)

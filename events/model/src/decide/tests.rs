@@ -8,11 +8,14 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     envelope::{Envelope, Producer},
-    ids::{AggregateVersion, BlockId, BootId, Digest, EventId, GrantId, LogId, Offset, ReplicaName, ServerId, VersionNumber},
+    ids::{
+        AggregateVersion, BlockId, BootId, Digest, EventId, GrantId, LogId, Offset, ReplicaName, ServerId,
+        VersionNumber,
+    },
     principal::{Actor, Principal},
     registry::{
-        Algorithm, Block, BlockTarget, Change, CommandStamp, Grant, Issuer, LogCreated, ManifestSubmitted, Plane,
-        RegistryEvent, ServerChosen, Stage, State, Subject, ToolChosen, VersionChosen,
+        Algorithm, Block, BlockTarget, Change, CommandStamp, Grant, Issuer, LogCreated, ManifestSubmitted,
+        Plane, RegistryEvent, ServerChosen, Stage, State, Subject, ToolChosen, VersionChosen,
     },
 };
 
@@ -89,14 +92,20 @@ fn oracle(world: &World, caller: &CallerWords, slug: &str, qa: bool, tool: &str)
             return false;
         }
     }
-    let Some(server) = world.servers.iter().find(|server| server.slug == slug) else { return false };
+    let Some(server) = world.servers.iter().find(|server| server.slug == slug) else {
+        return false;
+    };
     let served = server.approved && (qa || server.promoted);
     if server.retired || server.disabled || !served || server.disabled_tool == Some(tool) || tool == "gone" {
         return false;
     }
     let mut allowed = false;
     for grant in &world.grants {
-        let holds = if grant.role { caller.roles.contains(grant.holder) } else { caller.groups.contains(grant.holder) };
+        let holds = if grant.role {
+            caller.roles.contains(grant.holder)
+        } else {
+            caller.groups.contains(grant.holder)
+        };
         allowed |= grant.issuer == caller.issuer
             && grant.tenant == caller.tenant
             && holds
@@ -108,9 +117,7 @@ fn oracle(world: &World, caller: &CallerWords, slug: &str, qa: bool, tool: &str)
 }
 
 fn manifest(slug: &str) -> String {
-    let tool = |name: &str| {
-        serde_json::json!({ "name": name, "description": "A tool", "inputSchema": { "type": "object" } })
-    };
+    let tool = |name: &str| serde_json::json!({ "name": name, "description": "A tool", "inputSchema": { "type": "object" } });
     serde_json::json!({
         "name": format!("dev.onedoor.test/{slug}"), "description": "A server", "version": "1",
         "remotes": [{ "type": "streamable-http", "url": "http://127.0.0.1:9000/mcp" }],
@@ -127,7 +134,9 @@ fn state_of(world: &World) -> State {
     let mut state = State::default();
     let mut give = |change: Change, about: Option<u128>| {
         let offset = state.revision().map_or(Offset(0), Offset::next);
-        let version = about.and_then(|n| state.server(ServerId(Uuid::from_u128(n)))).map(|s| s.changed.version());
+        let version = about
+            .and_then(|n| state.server(ServerId(Uuid::from_u128(n))))
+            .map(|s| s.changed.version());
         let expected = Some(version.unwrap_or(AggregateVersion::NONE));
         let stamp = CommandStamp {
             id: name(&format!("c{offset}")),
@@ -144,13 +153,24 @@ fn state_of(world: &World) -> State {
             seq: offset.0,
             prevhash: None,
             tenant: None,
-            actor: Some(Actor::System { name: "test".to_owned() }),
+            actor: Some(Actor::System {
+                name: "test".to_owned(),
+            }),
             reason: None,
-            data: RegistryEvent { command: stamp, expected, change },
+            data: RegistryEvent {
+                command: stamp,
+                expected,
+                change,
+            },
         };
         state.apply(offset, &event).unwrap();
     };
-    give(Change::LogCreated(LogCreated { log: LogId(Uuid::nil()) }), None);
+    give(
+        Change::LogCreated(LogCreated {
+            log: LogId(Uuid::nil()),
+        }),
+        None,
+    );
     for issuer in ISSUERS {
         give(Change::IssuerTrusted(Box::new(issuer_named(issuer))), None);
     }
@@ -158,8 +178,17 @@ fn state_of(world: &World) -> State {
     for words in &world.servers {
         let n = id_of(words.slug);
         let server = ServerId(Uuid::from_u128(n));
-        let chosen = VersionChosen { server, version: VersionNumber(1) };
-        give(Change::ServerRegistered(ManifestSubmitted { server, manifest: manifest(words.slug) }), None);
+        let chosen = VersionChosen {
+            server,
+            version: VersionNumber(1),
+        };
+        give(
+            Change::ServerRegistered(ManifestSubmitted {
+                server,
+                manifest: manifest(words.slug),
+            }),
+            None,
+        );
         if words.approved {
             give(Change::VersionApproved(chosen), Some(n));
         }
@@ -170,12 +199,21 @@ fn state_of(world: &World) -> State {
             give(Change::ServerDisabled(ServerChosen { server }), Some(n));
         }
         if let Some(tool) = words.disabled_tool {
-            give(Change::ToolDisabled(ToolChosen { server, tool: name(tool) }), Some(n));
+            give(
+                Change::ToolDisabled(ToolChosen {
+                    server,
+                    tool: name(tool),
+                }),
+                Some(n),
+            );
         }
     }
     for (n, words) in world.grants.iter().enumerate() {
-        let subject =
-            if words.role { Subject::Role(name(words.holder)) } else { Subject::Group(name(words.holder)) };
+        let subject = if words.role {
+            Subject::Role(name(words.holder))
+        } else {
+            Subject::Group(name(words.holder))
+        };
         give(
             Change::GrantAdded(Grant {
                 id: GrantId(Uuid::from_u128(n as u128)),
@@ -192,16 +230,37 @@ fn state_of(world: &World) -> State {
     for (n, words) in world.blocks.iter().enumerate() {
         let issuer = name(words.issuer);
         let target = if words.client {
-            BlockTarget::Client { issuer, client: name(words.who) }
+            BlockTarget::Client {
+                issuer,
+                client: name(words.who),
+            }
         } else {
-            BlockTarget::User { issuer, tenant: name(words.tenant), user: name(words.who) }
+            BlockTarget::User {
+                issuer,
+                tenant: name(words.tenant),
+                user: name(words.who),
+            }
         };
-        let not_before = words.not_before.map(|second| jiff::Timestamp::from_second(second).unwrap());
-        give(Change::BlockAdded(Block { id: BlockId(Uuid::from_u128(n as u128)), target, not_before }), None);
+        let not_before = words
+            .not_before
+            .map(|second| jiff::Timestamp::from_second(second).unwrap());
+        give(
+            Change::BlockAdded(Block {
+                id: BlockId(Uuid::from_u128(n as u128)),
+                target,
+                not_before,
+            }),
+            None,
+        );
     }
     for words in world.servers.iter().filter(|words| words.retired) {
         let n = id_of(words.slug);
-        give(Change::ServerRetired(ServerChosen { server: ServerId(Uuid::from_u128(n)) }), Some(n));
+        give(
+            Change::ServerRetired(ServerChosen {
+                server: ServerId(Uuid::from_u128(n)),
+            }),
+            Some(n),
+        );
     }
     state
 }
@@ -293,8 +352,22 @@ prop_compose! {
     }
 }
 
-fn ask(snapshot: &Snapshot, caller: &Arc<Principal>, slug: &str, stage: Stage, operation: Operation) -> Result<Permit, DenialReason> {
-    decide(snapshot, caller, &Request { server: name(slug), stage, operation })
+fn ask(
+    snapshot: &Snapshot,
+    caller: &Arc<Principal>,
+    slug: &str,
+    stage: Stage,
+    operation: Operation,
+) -> Result<Permit, DenialReason> {
+    decide(
+        snapshot,
+        caller,
+        &Request {
+            server: name(slug),
+            stage,
+            operation,
+        },
+    )
 }
 
 proptest! {
@@ -362,11 +435,24 @@ fn a_planted_bug_is_seen() {
         let snapshot = Snapshot::of(&state_of(&world));
         // The bug: a grant of any tenant counts.
         let anywhere = World {
-            grants: world.grants.iter().map(|grant| GrantWords { tenant: words.tenant, ..grant.clone() }).collect(),
+            grants: world
+                .grants
+                .iter()
+                .map(|grant| GrantWords {
+                    tenant: words.tenant,
+                    ..grant.clone()
+                })
+                .collect(),
             ..world.clone()
         };
         let wrong = oracle(&anywhere, &words, "finance", false, "read");
-        let decided = ask(&snapshot, &principal(&words), "finance", Stage::Production, Operation::CallTool(name("read")));
+        let decided = ask(
+            &snapshot,
+            &principal(&words),
+            "finance",
+            Stage::Production,
+            Operation::CallTool(name("read")),
+        );
         disagreements += usize::from(decided.is_ok() != wrong);
     }
     assert!(disagreements > 10, "{disagreements}");
@@ -378,9 +464,20 @@ fn only_the_table_is_served() {
         assert_eq!(Method::named(method), Some(served));
         assert_eq!(served.name(), method);
     }
-    for other in ["ping", "initialize", "resources/read", "prompts/get", "tools/Call", "tools/call ", "",
-        "sampling/createMessage", "elicitation/create", "roots/list", "subscriptions/listen", "tasks/get"]
-    {
+    for other in [
+        "ping",
+        "initialize",
+        "resources/read",
+        "prompts/get",
+        "tools/Call",
+        "tools/call ",
+        "",
+        "sampling/createMessage",
+        "elicitation/create",
+        "roots/list",
+        "subscriptions/listen",
+        "tasks/get",
+    ] {
         assert_eq!(Method::named(other), None, "{other}");
     }
 }
@@ -389,20 +486,42 @@ fn only_the_table_is_served() {
 fn a_permit_knows_what_it_was_given_for() {
     let world = World {
         servers: vec![ServerWords {
-            slug: "finance", approved: true, promoted: true, disabled: false, retired: false, disabled_tool: None,
+            slug: "finance",
+            approved: true,
+            promoted: true,
+            disabled: false,
+            retired: false,
+            disabled_tool: None,
         }],
         grants: vec![GrantWords {
-            issuer: "idp1", tenant: "t1", role: false, holder: "alpha", server: "finance", tool: Some("read"), qa: false,
+            issuer: "idp1",
+            tenant: "t1",
+            role: false,
+            holder: "alpha",
+            server: "finance",
+            tool: Some("read"),
+            qa: false,
         }],
         blocks: Vec::new(),
     };
     let caller = principal(&CallerWords {
-        issuer: "idp1", tenant: "t1", user: Some("u1"), client: "app",
-        groups: BTreeSet::from(["alpha"]), roles: BTreeSet::new(), issued_at: 1_000,
+        issuer: "idp1",
+        tenant: "t1",
+        user: Some("u1"),
+        client: "app",
+        groups: BTreeSet::from(["alpha"]),
+        roles: BTreeSet::new(),
+        issued_at: 1_000,
     });
     let state = state_of(&world);
     let snapshot = Snapshot::of(&state);
-    let permit = match ask(&snapshot, &caller, "finance", Stage::Production, Operation::CallTool(name("read"))) {
+    let permit = match ask(
+        &snapshot,
+        &caller,
+        "finance",
+        Stage::Production,
+        Operation::CallTool(name("read")),
+    ) {
         Ok(Permit::CallTool(permit)) => permit,
         other => panic!("{other:?}"),
     };
@@ -410,6 +529,12 @@ fn a_permit_knows_what_it_was_given_for() {
     assert_eq!(permit.grants(), [GrantId(Uuid::from_u128(0))]);
     assert_eq!(permit.definition().name, *permit.tool());
     assert_eq!(permit.version().number, VersionNumber(1));
-    let other = ask(&snapshot, &caller, "finance", Stage::Production, Operation::CallTool(name("write")));
+    let other = ask(
+        &snapshot,
+        &caller,
+        "finance",
+        Stage::Production,
+        Operation::CallTool(name("write")),
+    );
     assert_eq!(other.unwrap_err(), DenialReason::ToolNotGranted);
 }

@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ids::{AppRole, BlockId, ClientId, GrantId, GroupId, IssuerName, Scope, ServerId, TenantId, ToolName, UserId},
+    ids::{
+        AppRole, BlockId, ClientId, GrantId, GroupId, IssuerName, Scope, ServerId, TenantId, ToolName, UserId,
+    },
     manifest::Fault,
 };
 
@@ -167,32 +169,63 @@ impl Issuer {
     pub fn faults(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
         let mut fault = |pointer: &str, message: String, hint: &str| {
-            faults.push(Fault { pointer: pointer.to_owned(), message, hint: hint.to_owned() });
+            faults.push(Fault {
+                pointer: pointer.to_owned(),
+                message,
+                hint: hint.to_owned(),
+            });
         };
         if self.urls.is_empty() {
-            fault("/urls", "there is no issuer URL".to_owned(), "give the `iss` values of the provider's tokens");
+            fault(
+                "/urls",
+                "there is no issuer URL".to_owned(),
+                "give the `iss` values of the provider's tokens",
+            );
         }
         if self.tenants.is_empty() {
-            fault("/tenants", "there is no tenant".to_owned(), "name the tenants whose users may call");
+            fault(
+                "/tenants",
+                "there is no tenant".to_owned(),
+                "name the tenants whose users may call",
+            );
         }
         if self.algorithms.is_empty() {
-            fault("/algorithms", "no signature algorithm is allowed".to_owned(), "Entra signs with [\"RS256\"]");
+            fault(
+                "/algorithms",
+                "no signature algorithm is allowed".to_owned(),
+                "Entra signs with [\"RS256\"]",
+            );
         }
-        for (pointer, text) in [("/jwksUri", &self.jwks_uri), ("/authorizationServer", &self.authorization_server)] {
+        for (pointer, text) in [
+            ("/jwksUri", &self.jwks_uri),
+            ("/authorizationServer", &self.authorization_server),
+        ] {
             let url = url::Url::parse(text);
             if !url.is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.has_host()) {
-                fault(pointer, format!("{text:?} is not an http(s) URL"), "give an absolute https URL");
+                fault(
+                    pointer,
+                    format!("{text:?} is not an http(s) URL"),
+                    "give an absolute https URL",
+                );
             }
         }
         for (name, plane) in [("/data", Some(&self.data)), ("/admin", self.admin.as_ref())] {
             let Some(plane) = plane else { continue };
             if plane.audiences.is_empty() {
                 let pointer = format!("{name}/audiences");
-                fault(&pointer, "there is no audience".to_owned(), "give the `aud` that tokens for this plane carry");
+                fault(
+                    &pointer,
+                    "there is no audience".to_owned(),
+                    "give the `aud` that tokens for this plane carry",
+                );
             }
             if plane.clients.is_empty() {
                 let pointer = format!("{name}/clients");
-                fault(&pointer, "no client app is let in".to_owned(), "give the ids of the apps that may call");
+                fault(
+                    &pointer,
+                    "no client app is let in".to_owned(),
+                    "give the ids of the apps that may call",
+                );
             }
         }
         if let Some(admin) = &self.admin {

@@ -6,7 +6,8 @@ use serde_json::value::RawValue;
 use crate::{
     envelope::{EventData, read_data},
     ids::{
-        AggregateVersion, BlockId, CommandId, Digest, GrantId, IssuerName, LogId, ServerId, ToolName, VersionNumber,
+        AggregateVersion, BlockId, CommandId, Digest, GrantId, IssuerName, LogId, ServerId, ToolName,
+        VersionNumber,
     },
 };
 

@@ -15,8 +15,8 @@ use crate::{
 };
 
 use super::{
-    BlockTarget, Change, CommandKey, CommandRecord, ManifestSubmitted, RegistryEvent, Server, ServerVersion, State,
-    Touch, Versioned,
+    BlockTarget, Change, CommandKey, CommandRecord, ManifestSubmitted, RegistryEvent, Server, ServerVersion,
+    State, Touch, Versioned,
 };
 
 /// What an event did.
@@ -92,7 +92,10 @@ impl State {
     pub fn apply(&mut self, offset: Offset, event: &Envelope<RegistryEvent>) -> Result<Verdict, FoldError> {
         let wanted = self.revision().map_or(Offset(0), Offset::next);
         if offset != wanted {
-            return Err(FoldError::Gap { wanted, found: offset });
+            return Err(FoldError::Gap {
+                wanted,
+                found: offset,
+            });
         }
         let log = match (&event.data.change, self.log()) {
             (_, Some(log)) => log,
@@ -139,12 +142,19 @@ impl State {
             actor: event.actor.clone(),
             reason: event.reason.clone(),
         };
-        let result = self.arbitrate(event.actor.as_ref(), &event.data).and_then(|()| {
-            self.change(&event.data.change, &touch)
-        });
+        let result = self
+            .arbitrate(event.actor.as_ref(), &event.data)
+            .and_then(|()| self.change(&event.data.change, &touch));
         if let Some(key) = key {
             let digest = event.data.command.digest;
-            self.commands.insert(key, CommandRecord { revision: offset, digest, result: result.clone() });
+            self.commands.insert(
+                key,
+                CommandRecord {
+                    revision: offset,
+                    digest,
+                    result: result.clone(),
+                },
+            );
         }
         match result {
             Ok(()) => Verdict::Effective,
@@ -164,9 +174,9 @@ impl State {
             Change::VersionApproved(chosen) | Change::VersionPromoted(chosen) => {
                 self.living(chosen.server)?.changed.version()
             }
-            Change::ServerDisabled(chosen) | Change::ServerEnabled(chosen) | Change::ServerRetired(chosen) => {
-                self.living(chosen.server)?.changed.version()
-            }
+            Change::ServerDisabled(chosen)
+            | Change::ServerEnabled(chosen)
+            | Change::ServerRetired(chosen) => self.living(chosen.server)?.changed.version(),
             Change::ToolDisabled(chosen) | Change::ToolEnabled(chosen) => {
                 self.living(chosen.server)?.changed.version()
             }
@@ -200,7 +210,11 @@ impl State {
             }
             Change::ServerUpdated(submitted) => {
                 let slug = &self.living(submitted.server)?.slug;
-                if read(submitted)?.slug == *slug { Ok(()) } else { Err(Conflict::SlugDiffers(slug.clone())) }
+                if read(submitted)?.slug == *slug {
+                    Ok(())
+                } else {
+                    Err(Conflict::SlugDiffers(slug.clone()))
+                }
             }
             Change::VersionApproved(chosen) => self.version(chosen.server, chosen.version).map(|_| ()),
             Change::VersionPromoted(chosen) => match self.version(chosen.server, chosen.version)?.approved {
@@ -251,7 +265,9 @@ impl State {
             Change::ServerRegistered(submitted) => self.register(submitted, touch)?,
             Change::ServerUpdated(submitted) => {
                 let manifest = read(submitted)?;
-                self.edit(submitted.server, touch, |server| server.add_version(manifest, submitted, touch))?;
+                self.edit(submitted.server, touch, |server| {
+                    server.add_version(manifest, submitted, touch);
+                })?;
             }
             Change::VersionApproved(chosen) => self.edit(chosen.server, touch, |server| {
                 if let Some(version) = server.versions.get_mut(&chosen.version) {
@@ -259,16 +275,24 @@ impl State {
                 }
             })?,
             Change::VersionPromoted(chosen) => {
-                self.edit(chosen.server, touch, |server| server.production = Some(chosen.version))?;
+                self.edit(chosen.server, touch, |server| {
+                    server.production = Some(chosen.version);
+                })?;
             }
             Change::ServerDisabled(chosen) => {
-                self.edit(chosen.server, touch, |server| server.disabled = Some(touch.clone()))?;
+                self.edit(chosen.server, touch, |server| {
+                    server.disabled = Some(touch.clone());
+                })?;
             }
-            Change::ServerEnabled(chosen) => self.edit(chosen.server, touch, |server| server.disabled = None)?,
+            Change::ServerEnabled(chosen) => {
+                self.edit(chosen.server, touch, |server| server.disabled = None)?;
+            }
             Change::ServerRetired(chosen) => {
                 let slug = self.living(chosen.server)?.slug.clone();
                 self.slugs.remove(&slug);
-                self.edit(chosen.server, touch, |server| server.retired = Some(touch.clone()))?;
+                self.edit(chosen.server, touch, |server| {
+                    server.retired = Some(touch.clone());
+                })?;
                 self.drop_grants_on(chosen.server);
             }
             Change::ToolDisabled(chosen) => self.edit(chosen.server, touch, |server| {
@@ -290,7 +314,8 @@ impl State {
                 self.blocks.remove(&chosen.id);
             }
             Change::IssuerTrusted(issuer) => {
-                self.issuers.insert(issuer.name.clone(), versioned((**issuer).clone(), touch));
+                self.issuers
+                    .insert(issuer.name.clone(), versioned((**issuer).clone(), touch));
             }
             Change::IssuerDistrusted(chosen) => {
                 self.issuers.remove(&chosen.name);
@@ -329,8 +354,12 @@ impl State {
     }
 
     fn drop_grants_on(&mut self, server: ServerId) {
-        let gone: Vec<_> =
-            self.grants.values().filter(|grant| grant.value.server == server).map(|grant| grant.value.id).collect();
+        let gone: Vec<_> = self
+            .grants
+            .values()
+            .filter(|grant| grant.value.server == server)
+            .map(|grant| grant.value.id)
+            .collect();
         for id in gone {
             self.grants.remove(&id);
         }
@@ -353,8 +382,15 @@ impl State {
 
     fn known_tool(&self, id: ServerId, tool: &ToolName) -> Result<(), Conflict> {
         let server = self.living(id)?;
-        let known = server.versions.values().any(|version| version.manifest.tools.contains_key(tool));
-        if known { Ok(()) } else { Err(missing("tool", format_args!("{tool} of {}", server.slug))) }
+        let known = server
+            .versions
+            .values()
+            .any(|version| version.manifest.tools.contains_key(tool));
+        if known {
+            Ok(())
+        } else {
+            Err(missing("tool", format_args!("{tool} of {}", server.slug)))
+        }
     }
 }
 
@@ -380,7 +416,11 @@ impl Server {
 }
 
 fn key(actor: &Actor, event: &RegistryEvent) -> CommandKey {
-    CommandKey { actor: actor.key(), route: event.command.route.clone(), id: event.command.id.clone() }
+    CommandKey {
+        actor: actor.key(),
+        route: event.command.route.clone(),
+        id: event.command.id.clone(),
+    }
 }
 
 fn read(submitted: &ManifestSubmitted) -> Result<Manifest, Conflict> {
@@ -398,16 +438,22 @@ fn exists(what: &str, name: impl std::fmt::Display) -> Conflict {
 type Kept<K, T> = imbl::OrdMap<K, Arc<Versioned<T>>>;
 
 fn version<K: Ord + Clone, T>(kept: &Kept<K, T>, key: &K) -> AggregateVersion {
-    kept.get(key).map_or(AggregateVersion::NONE, |kept| kept.changed.version())
+    kept.get(key)
+        .map_or(AggregateVersion::NONE, |kept| kept.changed.version())
 }
 
 fn existing<K, T>(kept: &Kept<K, T>, what: &str, key: &K) -> Result<AggregateVersion, Conflict>
 where
     K: Ord + Clone + std::fmt::Display,
 {
-    kept.get(key).map(|kept| kept.changed.version()).ok_or_else(|| missing(what, key))
+    kept.get(key)
+        .map(|kept| kept.changed.version())
+        .ok_or_else(|| missing(what, key))
 }
 
 fn versioned<T>(value: T, touch: &Touch) -> Arc<Versioned<T>> {
-    Arc::new(Versioned { value, changed: touch.clone() })
+    Arc::new(Versioned {
+        value,
+        changed: touch.clone(),
+    })
 }

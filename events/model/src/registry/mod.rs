@@ -12,8 +12,8 @@ mod tests;
 pub use command::{Command, NotPlanned};
 pub use entity::{Algorithm, Audience, Block, BlockTarget, Grant, Issuer, Plane, Stage, Subject};
 pub use event::{
-    BlockChosen, Change, CommandStamp, GrantChosen, IssuerChosen, LogCreated, ManifestSubmitted, RegistryEvent,
-    ServerChosen, ToolChosen, VersionChosen,
+    BlockChosen, Change, CommandStamp, GrantChosen, IssuerChosen, LogCreated, ManifestSubmitted,
+    RegistryEvent, ServerChosen, ToolChosen, VersionChosen,
 };
 pub use fold::{Conflict, FoldError, Verdict};
 pub use settings::{Limits, Settings};

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use crate::{
     ids::{
-        AggregateVersion, BlockId, CommandId, Digest, GrantId, IssuerName, LogId, Revision, ServerId, Slug, ToolName,
-        VersionNumber,
+        AggregateVersion, BlockId, CommandId, Digest, GrantId, IssuerName, LogId, Revision, ServerId, Slug,
+        ToolName, VersionNumber,
     },
     manifest::Manifest,
     principal::{Actor, ActorKey},

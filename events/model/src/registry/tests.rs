@@ -10,8 +10,8 @@ use crate::{
     decide::Snapshot,
     envelope::{Envelope, Producer},
     ids::{
-        AggregateVersion, BlockId, BootId, CommandId, Digest, EventId, GrantId, LogId, Offset, ReplicaName, ServerId,
-        Slug, VersionNumber,
+        AggregateVersion, BlockId, BootId, CommandId, Digest, EventId, GrantId, LogId, Offset, ReplicaName,
+        ServerId, Slug, VersionNumber,
     },
     principal::Actor,
 };
@@ -47,7 +47,9 @@ struct Log {
 impl Log {
     fn begun() -> Self {
         let mut log = Self::default();
-        let created = Change::LogCreated(LogCreated { log: LogId(Uuid::nil()) });
+        let created = Change::LogCreated(LogCreated {
+            log: LogId(Uuid::nil()),
+        });
         assert_eq!(log.give("begin", 0, created), Verdict::Effective);
         log
     }
@@ -56,7 +58,10 @@ impl Log {
     fn with_finance() -> Self {
         let mut log = Self::begun();
         assert_eq!(log.give("issuer", 0, trust("idp")), Verdict::Effective);
-        assert_eq!(log.give("register", 0, register(1, "finance")), Verdict::Effective);
+        assert_eq!(
+            log.give("register", 0, register(1, "finance")),
+            Verdict::Effective
+        );
         log
     }
 
@@ -65,7 +70,11 @@ impl Log {
     }
 
     fn give(&mut self, command: &str, expected: u64, change: Change) -> Verdict {
-        let expected = if change.is_restrictive() { None } else { Some(AggregateVersion(expected)) };
+        let expected = if change.is_restrictive() {
+            None
+        } else {
+            Some(AggregateVersion(expected))
+        };
         self.give_as("admin", command, command, expected, change)
     }
 
@@ -78,7 +87,11 @@ impl Log {
         change: Change,
     ) -> Verdict {
         let id: CommandId = name(command);
-        let stamp = CommandStamp { id, route: "POST".to_owned(), digest: Digest::of(body.as_bytes()) };
+        let stamp = CommandStamp {
+            id,
+            route: "POST".to_owned(),
+            digest: Digest::of(body.as_bytes()),
+        };
         let offset = Offset(self.events.len() as u64);
         let event = Envelope {
             id: EventId(Uuid::from_u128(offset.0.into())),
@@ -90,9 +103,15 @@ impl Log {
             seq: offset.0,
             prevhash: None,
             tenant: None,
-            actor: Some(Actor::System { name: actor.to_owned() }),
+            actor: Some(Actor::System {
+                name: actor.to_owned(),
+            }),
             reason: None,
-            data: RegistryEvent { command: stamp, expected, change },
+            data: RegistryEvent {
+                command: stamp,
+                expected,
+                change,
+            },
         };
         let foretold = self.state.arbitrate(event.actor.as_ref(), &event.data);
         let verdict = self.state.apply(offset, &event).unwrap();
@@ -108,20 +127,32 @@ impl Log {
 
 fn register(n: u128, slug: &str) -> Change {
     let manifest = manifest(slug, "api://x", "1");
-    Change::ServerRegistered(ManifestSubmitted { server: server(n), manifest })
+    Change::ServerRegistered(ManifestSubmitted {
+        server: server(n),
+        manifest,
+    })
 }
 
 fn update(n: u128, slug: &str, audience: &str, version: &str) -> Change {
     let manifest = manifest(slug, audience, version);
-    Change::ServerUpdated(ManifestSubmitted { server: server(n), manifest })
+    Change::ServerUpdated(ManifestSubmitted {
+        server: server(n),
+        manifest,
+    })
 }
 
 fn approve(n: u128, version: u32) -> Change {
-    Change::VersionApproved(VersionChosen { server: server(n), version: VersionNumber(version) })
+    Change::VersionApproved(VersionChosen {
+        server: server(n),
+        version: VersionNumber(version),
+    })
 }
 
 fn promote(n: u128, version: u32) -> Change {
-    Change::VersionPromoted(VersionChosen { server: server(n), version: VersionNumber(version) })
+    Change::VersionPromoted(VersionChosen {
+        server: server(n),
+        version: VersionNumber(version),
+    })
 }
 
 fn disable(n: u128) -> Change {
@@ -177,9 +208,15 @@ fn passed(expected: u64, actual: u64) -> Verdict {
 fn first_in_offset_order_wins() {
     let mut log = Log::with_finance();
     let seen = log.version(1);
-    assert_eq!(log.give("a", seen, update(1, "finance", "api://x", "2")), Verdict::Effective);
+    assert_eq!(
+        log.give("a", seen, update(1, "finance", "api://x", "2")),
+        Verdict::Effective
+    );
     let now = log.version(1);
-    assert_eq!(log.give("b", seen, update(1, "finance", "api://x", "3")), passed(seen, now));
+    assert_eq!(
+        log.give("b", seen, update(1, "finance", "api://x", "3")),
+        passed(seen, now)
+    );
     assert_eq!(log.state.server(server(1)).unwrap().versions.len(), 2);
     assert_eq!(log.version(1), now, "what was refused moves no version");
 }
@@ -214,14 +251,20 @@ fn a_retried_command_does_nothing_and_its_id_is_good_for_no_other() {
     let other = log.give_as("admin", "a", "another body", None, disable(1));
     assert_eq!(other, Verdict::Refused(Conflict::CommandReused));
     // Ids are each actor's own.
-    assert_eq!(log.give_as("somebody", "a", "another body", None, disable(1)), Verdict::Effective);
+    assert_eq!(
+        log.give_as("somebody", "a", "another body", None, disable(1)),
+        Verdict::Effective
+    );
 }
 
 #[test]
 fn a_refused_command_stays_refused_when_retried() {
     let mut log = Log::with_finance();
     let key = CommandKey {
-        actor: Actor::System { name: "admin".to_owned() }.key(),
+        actor: Actor::System {
+            name: "admin".to_owned(),
+        }
+        .key(),
         route: "POST".to_owned(),
         id: name("a"),
     };
@@ -242,16 +285,32 @@ fn a_slug_belongs_to_one_server_until_it_retires() {
     assert_eq!(log.give("c", 0, grant(1, 1, None)), Verdict::Effective);
     assert_eq!(log.give("d", now, retire(1)), Verdict::Effective);
     assert!(log.state.server_named(&name("finance")).is_none());
-    assert!(log.state.grant(GrantId(Uuid::from_u128(1))).is_none(), "its grants go with it");
+    assert!(
+        log.state.grant(GrantId(Uuid::from_u128(1))).is_none(),
+        "its grants go with it"
+    );
     assert_eq!(log.give("e", 0, register(2, "finance")), Verdict::Effective);
-    assert!(matches!(log.give("f", 0, disable(1)), Verdict::Refused(Conflict::Missing(_))), "retired for good");
+    assert!(
+        matches!(
+            log.give("f", 0, disable(1)),
+            Verdict::Refused(Conflict::Missing(_))
+        ),
+        "retired for good"
+    );
 }
 
 #[test]
 fn a_version_is_approved_only_by_name_or_with_an_approved_tie() {
     let mut log = Log::with_finance();
     let approved = |log: &Log, n: u32| {
-        log.state.server(server(1)).unwrap().versions.get(&VersionNumber(n)).unwrap().approved.is_some()
+        log.state
+            .server(server(1))
+            .unwrap()
+            .versions
+            .get(&VersionNumber(n))
+            .unwrap()
+            .approved
+            .is_some()
     };
     assert!(!approved(&log, 1));
     let refused = log.give("a", log.version(1), promote(1, 1));
@@ -259,65 +318,128 @@ fn a_version_is_approved_only_by_name_or_with_an_approved_tie() {
     assert_eq!(log.give("b", log.version(1), approve(1, 1)), Verdict::Effective);
     assert_eq!(log.give("c", log.version(1), promote(1, 1)), Verdict::Effective);
     // The same tie: live at qa at once.
-    assert_eq!(log.give("d", log.version(1), update(1, "finance", "api://x", "2")), Verdict::Effective);
+    assert_eq!(
+        log.give("d", log.version(1), update(1, "finance", "api://x", "2")),
+        Verdict::Effective
+    );
     assert!(approved(&log, 2));
     // Another audience: not before it is approved.
-    assert_eq!(log.give("e", log.version(1), update(1, "finance", "api://other", "3")), Verdict::Effective);
+    assert_eq!(
+        log.give("e", log.version(1), update(1, "finance", "api://other", "3")),
+        Verdict::Effective
+    );
     assert!(!approved(&log, 3));
     // An unapproved version hands nothing on; production's tie still counts.
-    assert_eq!(log.give("f", log.version(1), update(1, "finance", "api://other", "4")), Verdict::Effective);
+    assert_eq!(
+        log.give("f", log.version(1), update(1, "finance", "api://other", "4")),
+        Verdict::Effective
+    );
     assert!(!approved(&log, 4));
-    assert_eq!(log.give("g", log.version(1), update(1, "finance", "api://x", "5")), Verdict::Effective);
+    assert_eq!(
+        log.give("g", log.version(1), update(1, "finance", "api://x", "5")),
+        Verdict::Effective
+    );
     assert!(approved(&log, 5));
     let production = log.state.server(server(1)).unwrap().production;
-    assert_eq!(production, Some(VersionNumber(1)), "production keeps its own until promote");
+    assert_eq!(
+        production,
+        Some(VersionNumber(1)),
+        "production keeps its own until promote"
+    );
 }
 
 #[test]
 fn what_is_referred_to_must_be_there() {
     let mut log = Log::with_finance();
     let missing = |what: &str| Verdict::Refused(Conflict::Missing(what.to_owned()));
-    assert_eq!(log.give("a", 0, grant(1, 9, None)), missing(&format!("server {}", server(9))));
-    assert_eq!(log.give("b", 0, grant(1, 1, Some("write"))), missing("tool write of finance"));
-    let Change::GrantAdded(foreign) = grant(1, 1, None) else { unreachable!() };
-    let foreign = Change::GrantAdded(Grant { issuer: name("other"), ..foreign });
+    assert_eq!(
+        log.give("a", 0, grant(1, 9, None)),
+        missing(&format!("server {}", server(9)))
+    );
+    assert_eq!(
+        log.give("b", 0, grant(1, 1, Some("write"))),
+        missing("tool write of finance")
+    );
+    let Change::GrantAdded(foreign) = grant(1, 1, None) else {
+        unreachable!()
+    };
+    let foreign = Change::GrantAdded(Grant {
+        issuer: name("other"),
+        ..foreign
+    });
     assert_eq!(log.give("c", 0, foreign), missing("issuer other"));
     let id = GrantId(Uuid::from_u128(1));
-    assert_eq!(log.give("d", 0, Change::GrantRemoved(GrantChosen { id })), missing(&format!("grant {id}")));
-    assert_eq!(log.give("e", log.version(1), approve(1, 7)), missing("version 7 of finance"));
+    assert_eq!(
+        log.give("d", 0, Change::GrantRemoved(GrantChosen { id })),
+        missing(&format!("grant {id}"))
+    );
+    assert_eq!(
+        log.give("e", log.version(1), approve(1, 7)),
+        missing("version 7 of finance")
+    );
     let block = Block {
         id: BlockId(Uuid::nil()),
-        target: BlockTarget::Client { issuer: name("other"), client: name("app") },
+        target: BlockTarget::Client {
+            issuer: name("other"),
+            client: name("app"),
+        },
         not_before: None,
     };
-    assert_eq!(log.give("f", 0, Change::BlockAdded(block)), missing("issuer other"));
+    assert_eq!(
+        log.give("f", 0, Change::BlockAdded(block)),
+        missing("issuer other")
+    );
 }
 
 #[test]
 fn a_thing_that_came_again_has_another_version() {
     let mut log = Log::with_finance();
     let before = log.state.issuer(&name("idp")).unwrap().changed.version();
-    assert_eq!(log.give("a", 0, Change::IssuerDistrusted(IssuerChosen { name: name("idp") })), Verdict::Effective);
+    assert_eq!(
+        log.give(
+            "a",
+            0,
+            Change::IssuerDistrusted(IssuerChosen { name: name("idp") })
+        ),
+        Verdict::Effective
+    );
     assert_eq!(log.give("b", 0, trust("idp")), Verdict::Effective);
-    assert!(matches!(log.give("c", before.0, trust("idp")), Verdict::Refused(Conflict::VersionPassed { .. })));
+    assert!(matches!(
+        log.give("c", before.0, trust("idp")),
+        Verdict::Refused(Conflict::VersionPassed { .. })
+    ));
 }
 
 #[test]
 fn a_log_that_is_not_this_one_is_refused() {
     let log = Log::with_finance();
     let mut state = State::default();
-    assert_eq!(state.apply(Offset(0), &log.events[1]), Err(FoldError::NoBeginning));
+    assert_eq!(
+        state.apply(Offset(0), &log.events[1]),
+        Err(FoldError::NoBeginning)
+    );
     assert_eq!(state.apply(Offset(0), &log.events[0]), Ok(Verdict::Effective));
-    let gap = FoldError::Gap { wanted: Offset(1), found: Offset(2) };
+    let gap = FoldError::Gap {
+        wanted: Offset(1),
+        found: Offset(2),
+    };
     assert_eq!(state.apply(Offset(2), &log.events[2]), Err(gap));
-    assert_eq!(state.apply(Offset(0), &log.events[0]), Err(FoldError::Gap { wanted: Offset(1), found: Offset(0) }));
+    assert_eq!(
+        state.apply(Offset(0), &log.events[0]),
+        Err(FoldError::Gap {
+            wanted: Offset(1),
+            found: Offset(0)
+        })
+    );
     assert_eq!(state.revision(), Some(Offset(0)));
 }
 
 #[test]
 fn a_log_begins_once() {
     let mut log = Log::with_finance();
-    let again = Change::LogCreated(LogCreated { log: LogId(Uuid::from_u128(5)) });
+    let again = Change::LogCreated(LogCreated {
+        log: LogId(Uuid::from_u128(5)),
+    });
     assert_eq!(log.give("x", 0, again), Verdict::Refused(Conflict::LogBegun));
     assert_eq!(log.state.log(), Some(LogId(Uuid::nil())));
 }
@@ -337,7 +459,9 @@ fn any_change() -> impl Strategy<Value = Change> {
         n.clone().prop_map(enable),
         n.clone().prop_map(retire),
         (n.clone(), n.clone(), tool).prop_map(|(id, n, tool)| grant(id, n, tool)),
-        n.prop_map(|n| Change::GrantRemoved(GrantChosen { id: GrantId(Uuid::from_u128(n)) })),
+        n.prop_map(|n| Change::GrantRemoved(GrantChosen {
+            id: GrantId(Uuid::from_u128(n))
+        })),
         Just(trust("idp")),
         Just(Change::IssuerDistrusted(IssuerChosen { name: name("idp") })),
         Just(Change::SettingsChanged(Box::default())),
