@@ -7,12 +7,15 @@ use http::HeaderMap;
 use jiff::Timestamp;
 use onedoor_authn::{Plane, Verifier};
 use onedoor_model::{
-    audit::KeyedDigest,
-    ids::{Digest, Slug},
+    audit::{CallDenied, Caller, DeniedFor, KeyedDigest},
+    decide::DenialReason,
+    envelope::Draft,
+    ids::{CallId, Digest, Slug},
     principal::Principal,
     registry::Stage,
 };
-use onedoor_registry::Registry;
+use onedoor_registry::{Boot, Registry};
+use onedoor_wire::trace::TraceContext;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -42,6 +45,14 @@ pub(crate) struct Door {
     pub(crate) draining: CancellationToken,
 }
 
+/// What was refused, as the caller named it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refused<'a> {
+    pub(crate) operation: &'a str,
+    pub(crate) server: Option<&'a str>,
+    pub(crate) tool: Option<&'a str>,
+}
+
 /// Keyed digests of arguments: equal arguments can be matched by whoever has the key, and by nobody else.
 pub(crate) struct ArgumentDigests {
     id: String,
@@ -67,6 +78,36 @@ impl Door {
                     scope: self.scopes_supported().join(" "),
                 }
             })
+    }
+
+    /// Records a denial of a known caller, without waiting for it.
+    pub(crate) fn record_denial(
+        &self,
+        principal: &Principal,
+        call: CallId,
+        refused: Refused<'_>,
+        reason: DenialReason,
+        trace: Option<&TraceContext>,
+    ) {
+        let snapshot = self.registry.snapshot();
+        let actor = principal.actor();
+        let key = actor.key();
+        let denied = Draft {
+            traceparent: trace.map(|trace| trace.parent.to_string()),
+            tenant: Some(principal.tenant.clone()),
+            actor: Some(actor),
+            ..Boot::draft(CallDenied {
+                call,
+                operation: shortened(refused.operation),
+                server: refused.server.map(shortened),
+                tool: refused.tool.map(shortened),
+                caller: Caller::of(principal),
+                reason: DeniedFor::Rule(reason),
+                revision: snapshot.revision(),
+            })
+        };
+        self.denials
+            .denied(key, denied, snapshot.settings().denials_per_minute);
     }
 
     /// Scopes that a token for the data plane may need.
@@ -122,4 +163,10 @@ impl fmt::Debug for ArgumentDigests {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ArgumentDigests({})", self.id)
     }
+}
+
+/// A name as a caller gave it, at a length that a record can hold.
+pub(crate) fn shortened(name: &str) -> String {
+    const MOST: usize = 128;
+    name.chars().take(MOST).collect()
 }

@@ -34,7 +34,7 @@ pub enum Reason {
     Internal,
 }
 
-/// Why a request is refused before anyone reads what it wants.
+/// Why a request is refused by HTTP status alone: before anyone reads what it wants, or outside MCP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HttpReason {
     /// `Host` names a host that is not served here.
@@ -49,6 +49,8 @@ pub enum HttpReason {
     BodyIncomplete,
     /// A query parameter is not valid.
     BadQuery,
+    /// An administrator has blocked the user or the client app.
+    Blocked,
 }
 
 /// A reason as it is told.
@@ -66,13 +68,14 @@ pub struct Told {
 
 impl HttpReason {
     /// All reasons.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::HostNotServed,
         Self::OriginNotAllowed,
         Self::BodyTooLarge,
         Self::BodyTooSlow,
         Self::BodyIncomplete,
         Self::BadQuery,
+        Self::Blocked,
     ];
 
     /// Its name.
@@ -85,6 +88,7 @@ impl HttpReason {
             Self::BodyTooSlow => "body_too_slow",
             Self::BodyIncomplete => "body_incomplete",
             Self::BadQuery => "bad_query",
+            Self::Blocked => "blocked",
         }
     }
 
@@ -93,7 +97,7 @@ impl HttpReason {
     pub fn status(self) -> StatusCode {
         match self {
             Self::HostNotServed => StatusCode::MISDIRECTED_REQUEST,
-            Self::OriginNotAllowed => StatusCode::FORBIDDEN,
+            Self::OriginNotAllowed | Self::Blocked => StatusCode::FORBIDDEN,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::BodyIncomplete | Self::BadQuery => StatusCode::BAD_REQUEST,

@@ -3,7 +3,6 @@
 use std::{
     fs, io,
     io::Write as _,
-    num::NonZeroU32,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
@@ -125,9 +124,7 @@ impl Gateway {
         let before = log.bounds(Stream::Audit, Partition(0)).await?.end;
         let (recorder, task) = Recorder::new(Arc::clone(&log), &boot);
         let recorder_task = tokio::spawn(task.run());
-        let settings = Arc::clone(registry.snapshot().settings());
-        let per_minute = NonZeroU32::new(settings.denials_per_minute).unwrap_or(NonZeroU32::MIN);
-        let (denials, task) = Denials::new(log, &boot, per_minute);
+        let (denials, task) = Denials::new(log, &boot);
         let stop_denials = CancellationToken::new();
         let denials_task = tokio::spawn(task.run(stop_denials.clone()));
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
     extract::{ConnectInfo, Query, State},
     response::{IntoResponse as _, Response},
 };
@@ -12,15 +11,16 @@ use http::{
     header::{ETAG, IF_NONE_MATCH},
 };
 use onedoor_model::{
-    decide::{VisibleTool, visible_tools},
-    ids::{Digest, Slug, ToolName},
+    decide::{DenialReason, VisibleTool, visible_tools},
+    ids::{CallId, Digest, Slug, ToolName},
     registry::Stage,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{json, value::RawValue};
+use uuid::Uuid;
 
 use crate::{
-    door::Door,
+    door::{Door, Refused},
     paging::{Page, Paging},
     refusal::HttpReason,
 };
@@ -86,6 +86,25 @@ pub(crate) async fn list(
         Err(rejection) => return bad_query("query", &rejection.body_text()),
     };
     let snapshot = door.registry.snapshot();
+    if snapshot.is_blocked(&principal) {
+        let route = Refused {
+            operation: "GET /tools",
+            server: query.server.as_deref(),
+            tool: None,
+        };
+        door.record_denial(
+            &principal,
+            CallId(Uuid::now_v7()),
+            route,
+            DenialReason::Blocked,
+            None,
+        );
+        return problem(
+            HttpReason::Blocked,
+            "Access is blocked; ask your security team",
+            &json!([]),
+        );
+    }
     let limits = &snapshot.settings().limits;
     let limit = query.limit.unwrap_or(limits.page);
     if !(1..=limits.page_max).contains(&limit) {
@@ -176,20 +195,23 @@ fn answer(headers: &HeaderMap, page: &ToolsPage<'_>) -> Response {
     response
 }
 
-/// A query that cannot be answered (RFC 9457).
+/// A query that cannot be answered.
 fn bad_query(parameter: &str, message: &str) -> Response {
-    let problem = json!({
-        "type": "https://onedoor.dev/problems/bad_query",
-        "title": "The query is not valid",
-        "status": HttpReason::BadQuery.status().as_u16(),
-        "reason": HttpReason::BadQuery.name(),
-        "errors": [{ "pointer": format!("?{parameter}"), "message": message,
-                     "hint": "GET /tools takes server, cursor and limit" }],
+    let fault = json!({
+        "pointer": format!("?{parameter}"), "message": message, "hint": "GET /tools takes server, cursor and limit",
     });
-    let mut response = (HttpReason::BadQuery.status(), Json(problem)).into_response();
-    response.headers_mut().insert(
-        http::header::CONTENT_TYPE,
-        HeaderValue::from_static("application/problem+json"),
-    );
-    response
+    problem(HttpReason::BadQuery, "The query is not valid", &json!([fault]))
+}
+
+/// An answer of RFC 9457.
+fn problem(reason: HttpReason, title: &str, errors: &serde_json::Value) -> Response {
+    let problem = json!({
+        "type": format!("https://onedoor.dev/problems/{}", reason.name()),
+        "title": title,
+        "status": reason.status().as_u16(),
+        "reason": reason.name(),
+        "errors": errors,
+    });
+    let content_type = [(http::header::CONTENT_TYPE, "application/problem+json")];
+    (reason.status(), content_type, problem.to_string()).into_response()
 }

@@ -70,6 +70,9 @@ impl Registry {
             route: order.stamp.route.clone(),
             id: order.stamp.id.clone(),
         };
+        if self.is_stopped() {
+            return Err(Rejected::Stopped(Stopped));
+        }
         if let Some(record) = self.state().command(&key) {
             return outcome(record, &order.stamp, true);
         }

@@ -27,7 +27,16 @@ pub struct Registry {
     pub(crate) chain: Mutex<Chain>,
     published: ArcSwap<Published>,
     snapshot: ArcSwap<Snapshot>,
-    revision: watch::Sender<Revision>,
+    progress: watch::Sender<Progress>,
+}
+
+/// How far the registry is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The last event that the snapshot holds.
+    pub revision: Revision,
+    /// Set for good when following ended: changes may have been missed, and nothing may be served.
+    pub stopped: bool,
 }
 
 /// What is swapped as one.
@@ -91,11 +100,18 @@ impl Registry {
             log,
             chain: Mutex::new(chain),
             snapshot: ArcSwap::from_pointee(Snapshot::of(&state)),
-            revision: watch::Sender::new(state.revision().unwrap_or_default()),
+            progress: watch::Sender::new(Progress {
+                revision: state.revision().unwrap_or_default(),
+                stopped: false,
+            }),
             published: ArcSwap::from_pointee(Published { state }),
         });
         let follower = Arc::clone(&registry);
-        Ok((registry, async move { follower.follow(tail).await }))
+        Ok((registry, async move {
+            let error = follower.follow(tail).await;
+            follower.progress.send_modify(|progress| progress.stopped = true);
+            error
+        }))
     }
 
     /// What decisions are made on now.
@@ -110,10 +126,16 @@ impl Registry {
         self.published.load().state.clone()
     }
 
-    /// Tells of every new revision, once the snapshot holds it.
+    /// Tells of every new revision, once the snapshot holds it, and of the end.
     #[must_use]
-    pub fn revisions(&self) -> watch::Receiver<Revision> {
-        self.revision.subscribe()
+    pub fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+
+    /// Whether following has ended, so that nothing may be served.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.progress.borrow().stopped
     }
 
     /// Waits until an event is folded and the snapshot holds it.
@@ -121,12 +143,14 @@ impl Registry {
     /// # Errors
     /// [`Stopped`]: it never will be.
     pub async fn reached(&self, revision: Revision) -> Result<(), Stopped> {
-        let mut revisions = self.revision.subscribe();
-        revisions
-            .wait_for(|reached| *reached >= revision)
-            .await
-            .map(|_| ())
-            .map_err(|_| Stopped)
+        let mut progress = self.progress.subscribe();
+        let reached = progress
+            .wait_for(|progress| progress.revision >= revision || progress.stopped)
+            .await;
+        match reached.map(|progress| progress.revision >= revision) {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(_) => Err(Stopped),
+        }
     }
 
     async fn follow(&self, mut tail: Tail) -> FollowError {
@@ -146,7 +170,7 @@ impl Registry {
         self.snapshot.store(Arc::new(Snapshot::of(&state)));
         let revision = state.revision().unwrap_or_default();
         self.published.store(Arc::new(Published { state }));
-        self.revision.send_replace(revision);
+        self.progress.send_modify(|progress| progress.revision = revision);
         Ok(())
     }
 }

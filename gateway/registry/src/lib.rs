@@ -4,7 +4,9 @@
 mod boot;
 mod command;
 mod follow;
+#[cfg(test)]
+mod tests;
 
 pub use boot::Boot;
 pub use command::{Applied, Order, Rejected};
-pub use follow::{FollowError, Registry, Stopped};
+pub use follow::{FollowError, Progress, Registry, Stopped};

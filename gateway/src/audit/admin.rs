@@ -34,6 +34,7 @@ impl Denied for AdminDenials {
             "not_owner" => DeniedFor::Admin(AdminDenial::NotOwner),
             _ => DeniedFor::Rule(DenialReason::Blocked),
         };
+        let snapshot = self.registry.snapshot();
         let actor = principal.actor();
         let key = actor.key();
         let denied = Draft {
@@ -46,9 +47,10 @@ impl Denied for AdminDenials {
                 tool: None,
                 caller: Caller::of(principal),
                 reason,
-                revision: self.registry.snapshot().revision(),
+                revision: snapshot.revision(),
             })
         };
-        self.denials.denied(key, denied);
+        self.denials
+            .denied(key, denied, snapshot.settings().denials_per_minute);
     }
 }

@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use jiff::Timestamp;
@@ -41,8 +42,15 @@ const FLUSH: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Denials {
     queue: mpsc::Sender<Draft<DenialEvent>>,
-    rate: DefaultKeyedRateLimiter<ActorKey>,
+    rate: Arc<ArcSwap<Rate>>,
     counts: Arc<Mutex<Counts>>,
+}
+
+/// How many denials of a caller are recorded one by one.
+#[derive(Debug)]
+struct Rate {
+    per_minute: NonZeroU32,
+    limiter: DefaultKeyedRateLimiter<ActorKey>,
 }
 
 /// The task that writes them: run it until it ends.
@@ -51,6 +59,7 @@ pub(crate) struct DenialsTask {
     log: Arc<dyn EventLog>,
     chain: Chain,
     queue: mpsc::Receiver<Draft<DenialEvent>>,
+    rate: Arc<ArcSwap<Rate>>,
     counts: Arc<Mutex<Counts>>,
 }
 
@@ -68,33 +77,27 @@ struct Count {
 }
 
 impl Denials {
-    /// A recorder of refusals, `per_minute` one by one for each caller, and its task.
+    /// A recorder of refusals, and its task.
     #[must_use]
-    pub(crate) fn new(log: Arc<dyn EventLog>, boot: &Boot, per_minute: NonZeroU32) -> (Self, DenialsTask) {
+    pub(crate) fn new(log: Arc<dyn EventLog>, boot: &Boot) -> (Self, DenialsTask) {
         let (queue, receiver) = mpsc::channel(QUEUE);
         let counts = Arc::<Mutex<Counts>>::default();
+        let rate = Arc::new(ArcSwap::from_pointee(Rate::new(NonZeroU32::MIN)));
         let task = DenialsTask {
             log,
             chain: boot.chain(Producer::Denials),
             queue: receiver,
+            rate: Arc::clone(&rate),
             counts: Arc::clone(&counts),
         };
-        (
-            Self {
-                queue,
-                rate: RateLimiter::keyed(Quota::per_minute(per_minute)),
-                counts,
-            },
-            task,
-        )
+        (Self { queue, rate, counts }, task)
     }
 
-    /// A known caller was refused.
-    pub(crate) fn denied(&self, key: ActorKey, draft: Draft<CallDenied>) {
+    /// A known caller was refused. `per_minute` of a caller's refusals are recorded one by one.
+    pub(crate) fn denied(&self, key: ActorKey, draft: Draft<CallDenied>, per_minute: u32) {
         let now = draft.time;
         let caller = draft.data.caller.clone();
-        let one_by_one = self.rate.check_key(&key).is_ok();
-        if one_by_one {
+        if self.is_one_by_one(&key, per_minute) {
             let event = Draft {
                 id: draft.id,
                 time: draft.time,
@@ -123,6 +126,15 @@ impl Denials {
             .add(now);
     }
 
+    fn is_one_by_one(&self, key: &ActorKey, per_minute: u32) -> bool {
+        let per_minute = NonZeroU32::new(per_minute).unwrap_or(NonZeroU32::MIN);
+        if self.rate.load().per_minute != per_minute {
+            // The setting changed: everybody begins anew.
+            self.rate.store(Arc::new(Rate::new(per_minute)));
+        }
+        self.rate.load().limiter.check_key(key).is_ok()
+    }
+
     /// A request had no valid token.
     pub(crate) fn unauthenticated(&self, source: Option<IpAddr>, reason: &'static str, now: Timestamp) {
         let mut counts = self.counts.lock();
@@ -146,7 +158,10 @@ impl DenialsTask {
         loop {
             tokio::select! {
                 taken = self.queue.recv_many(&mut batch, QUEUE) => if taken == 0 { break },
-                _ = flush.tick() => batch.extend(self.counts.lock().drain()),
+                _ = flush.tick() => {
+                    batch.extend(self.counts.lock().drain());
+                    self.rate.load().limiter.retain_recent();
+                }
                 () = stop.cancelled() => break,
             }
             self.append(&mut batch).await;
@@ -187,6 +202,15 @@ impl DenialsTask {
                     );
                 }
             }
+        }
+    }
+}
+
+impl Rate {
+    fn new(per_minute: NonZeroU32) -> Self {
+        Self {
+            per_minute,
+            limiter: RateLimiter::keyed(Quota::per_minute(per_minute)),
         }
     }
 }

@@ -9,14 +9,11 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode};
 use onedoor_model::{
-    audit::{CallDenied, Caller, DeniedFor},
     decide::{DenialReason, Method, Operation, Permit, Request as Wanted, decide},
-    envelope::Draft,
     ids::{CallId, Slug, ToolName},
     principal::Principal,
     registry::Stage,
 };
-use onedoor_registry::Boot;
 use onedoor_wire::{
     headers::{HeaderParam, check_params, check_request, check_transport},
     request::{Limits, Request, RequestId, read_request},
@@ -26,7 +23,7 @@ use uuid::Uuid;
 
 use crate::{
     body::read_body,
-    door::Door,
+    door::{Door, Refused, shortened},
     paging::Paging,
     proxy::{CALL_ID, Forward, call_id_header, new_span},
     refusal::Reason,
@@ -118,7 +115,7 @@ impl Asked<'_> {
             return StatusCode::ACCEPTED.into_response();
         };
         let Some(method) = Method::named(&request.method) else {
-            return reply::method_not_found(id, &request.method);
+            return reply::method_not_found(id, &shortened(&request.method));
         };
         let meta = &request.params.meta;
         let client = TraceContext::read(
@@ -129,6 +126,9 @@ impl Asked<'_> {
         let Some(trace) = new_span(client) else {
             return self.refuse(id, request, Reason::Internal, None);
         };
+        if self.door.registry.is_stopped() {
+            return self.refuse(id, request, Reason::Stale, Some(&trace));
+        }
         let permit = match self.decide(method, request) {
             Ok(permit) => permit,
             Err(reason) => return self.refuse(id, request, Reason::Denied(reason), Some(&trace)),
@@ -229,30 +229,17 @@ impl Asked<'_> {
         reason: Reason,
         trace: Option<&TraceContext>,
     ) -> Response {
-        let name = request.params.name.as_deref();
+        let name = request.params.name.as_deref().map(shortened);
+        let name = name.as_deref();
         if let Reason::Denied(denial) = reason {
-            let denied = Draft {
-                traceparent: trace.map(|trace| trace.parent.to_string()),
-                tenant: Some(self.principal.tenant.clone()),
-                actor: Some(self.principal.actor()),
-                ..Boot::draft(CallDenied {
-                    call: self.call,
-                    operation: request.method.clone().into_owned(),
-                    server: Some(shortened(self.slug)),
-                    tool: name.map(shortened),
-                    caller: Caller::of(self.principal),
-                    reason: DeniedFor::Rule(denial),
-                    revision: self.door.registry.snapshot().revision(),
-                })
+            let refused = Refused {
+                operation: &request.method,
+                server: Some(self.slug),
+                tool: name,
             };
-            self.door.denials.denied(self.principal.actor().key(), denied);
+            self.door
+                .record_denial(self.principal, self.call, refused, denial, trace);
         }
         reply::refused(id, reason, self.call, name)
     }
-}
-
-/// A name as a caller gave it, at a length that a record can hold.
-fn shortened(name: &str) -> String {
-    const MOST: usize = 128;
-    name.chars().take(MOST).collect()
 }

@@ -194,6 +194,9 @@ impl Forward<'_> {
 
     /// Decides anew where the registry has moved on since the permit. The record names a version: another one needs another call.
     fn still_permitted(&self) -> Result<(), Reason> {
+        if self.door.registry.is_stopped() {
+            return Err(Reason::Stale);
+        }
         let snapshot = self.door.registry.snapshot();
         if snapshot.revision() == self.permit.revision() {
             return Ok(());

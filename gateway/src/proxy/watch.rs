@@ -6,10 +6,9 @@ use jiff::Timestamp;
 use onedoor_model::{
     audit::{CancelCause, NotDispatchedReason, Outcome},
     decide::{CallPermit, DenialReason, Request, decide},
-    ids::Revision,
     principal::Principal,
 };
-use onedoor_registry::Registry;
+use onedoor_registry::{Progress, Registry};
 use tokio::{
     sync::watch,
     time::{Instant, Sleep, sleep_until},
@@ -22,7 +21,7 @@ use crate::refusal::Reason;
 #[derive(Debug)]
 pub(crate) struct Watch {
     registry: Arc<Registry>,
-    revisions: watch::Receiver<Revision>,
+    progress: watch::Receiver<Progress>,
     principal: Arc<Principal>,
     request: Request,
     end: Pin<Box<Sleep>>,
@@ -63,7 +62,7 @@ impl Watch {
         };
         Self {
             registry: Arc::clone(registry),
-            revisions: registry.revisions(),
+            progress: registry.progress(),
             principal: Arc::clone(principal),
             request: permit.request().clone(),
             end: Box::pin(sleep_until(end)),
@@ -85,8 +84,8 @@ impl Watch {
         loop {
             tokio::select! {
                 biased;
-                changed = self.revisions.changed() => {
-                    if changed.is_err() {
+                changed = self.progress.changed() => {
+                    if changed.is_err() || self.registry.is_stopped() {
                         return Cut::Stale;
                     }
                     if let Err(reason) = decide(&self.registry.snapshot(), &self.principal, &self.request) {

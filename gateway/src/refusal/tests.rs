@@ -91,8 +91,8 @@ fn every_reason_of_failed_authentication_is_documented() {
 }
 
 #[test]
-fn every_reason_before_reading_is_documented() {
-    let documented = table("Before a request is read");
+fn every_reason_told_by_status_alone_is_documented() {
+    let documented = table("By HTTP status alone");
     let told: BTreeMap<_, _> = HttpReason::ALL
         .map(|reason| (reason.name().to_owned(), reason.status().as_str().to_owned()))
         .into();

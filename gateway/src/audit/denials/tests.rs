@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::*;
 
-const PER_MINUTE: NonZeroU32 = NonZeroU32::new(3).unwrap();
+const PER_MINUTE: u32 = 3;
 
 fn denied(user: &str) -> (ActorKey, Draft<CallDenied>) {
     let caller = Caller {
@@ -45,7 +45,7 @@ fn denied(user: &str) -> (ActorKey, Draft<CallDenied>) {
 async fn recorded(refuse: impl FnOnce(&Denials)) -> Vec<DenialEvent> {
     let log: Arc<dyn EventLog> = Arc::new(MemoryLog::new(onedoor_log::Options::default()));
     let boot = Boot::new("test".parse().unwrap());
-    let (denials, task) = Denials::new(Arc::clone(&log), &boot, PER_MINUTE);
+    let (denials, task) = Denials::new(Arc::clone(&log), &boot);
     refuse(&denials);
     let stop = CancellationToken::new();
     stop.cancel();
@@ -66,7 +66,7 @@ async fn a_callers_refusals_are_recorded_one_by_one_up_to_a_rate_and_then_counte
         for user in ["ada", "eve"] {
             for _ in 0..10 {
                 let (key, draft) = denied(user);
-                denials.denied(key, draft);
+                denials.denied(key, draft, PER_MINUTE);
             }
         }
     })

@@ -1,0 +1,267 @@
+//! The live registry over a real log in memory.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use onedoor_log::{EventLog, MemoryLog, Options, Stream};
+use onedoor_model::{
+    ids::{AggregateVersion, BlockId, CommandId, Digest, ServerId, Slug},
+    principal::Actor,
+    registry::{Algorithm, Command, CommandStamp, Conflict, Issuer, Plane, Settings},
+};
+use uuid::Uuid;
+
+use crate::{Applied, Boot, FollowError, Order, Registry, Rejected, Stopped, follow::PARTITION};
+
+fn log() -> Arc<dyn EventLog> {
+    Arc::new(MemoryLog::new(Options::default()))
+}
+
+async fn open(log: &Arc<dyn EventLog>) -> Arc<Registry> {
+    let boot = Boot::new("test".parse().unwrap());
+    let (registry, follower) = Registry::open(Arc::clone(log), &boot).await.unwrap();
+    tokio::spawn(follower);
+    registry
+}
+
+fn order(id: &str, expected: u64, command: Command) -> Order {
+    Order {
+        command,
+        expected: Some(AggregateVersion(expected)),
+        stamp: CommandStamp {
+            id: CommandId::new(id).unwrap(),
+            route: "test".to_owned(),
+            digest: Digest::of(id.as_bytes()),
+        },
+        actor: Actor::System {
+            name: "test".to_owned(),
+        },
+        reason: None,
+        traceparent: None,
+    }
+}
+
+fn settings(seconds: u64) -> Command {
+    Command::Set(Box::new(Settings {
+        clock_leeway_seconds: seconds,
+        ..Settings::default()
+    }))
+}
+
+fn register(slug: &str) -> Command {
+    let manifest = serde_json::json!({
+        "name": format!("dev.onedoor.test/{slug}"), "description": "A server", "version": "1",
+        "remotes": [{ "type": "streamable-http", "url": "http://127.0.0.1:9000/mcp" }],
+        "_meta": { "dev.onedoor/server": {
+            "slug": slug, "owner": "team", "audience": "api://x", "requiredScope": "x.read",
+            "strategy": "gateway-issued",
+            "tools": [{ "name": "read", "description": "Reads", "inputSchema": { "type": "object" } }],
+        }},
+    });
+    Command::Register {
+        server: ServerId(Uuid::now_v7()),
+        manifest: manifest.to_string(),
+    }
+}
+
+async fn end(log: &Arc<dyn EventLog>) -> u64 {
+    log.bounds(Stream::Registry, PARTITION).await.unwrap().end.0
+}
+
+#[tokio::test]
+async fn an_answer_comes_when_the_snapshot_enforces_it() {
+    let log = log();
+    let registry = open(&log).await;
+    let applied = registry.execute(order("a", 0, settings(7))).await.unwrap();
+    assert_eq!(registry.snapshot().settings().clock_leeway_seconds, 7);
+    assert_eq!(registry.snapshot().revision(), applied.revision);
+}
+
+#[tokio::test]
+async fn a_log_is_begun_once_and_read_whole_by_the_next() {
+    let log = log();
+    let first = open(&log).await;
+    first.execute(order("a", 0, settings(7))).await.unwrap();
+    let second = open(&log).await;
+    assert_eq!(second.state().digest().unwrap(), first.state().digest().unwrap());
+    assert_eq!(end(&log).await, 2);
+}
+
+#[tokio::test]
+async fn a_change_by_another_replica_is_followed() {
+    let log = log();
+    let (here, there) = (open(&log).await, open(&log).await);
+    let applied = there.execute(order("a", 0, settings(7))).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(5), here.reached(applied.revision))
+        .await
+        .expect("in time")
+        .unwrap();
+    assert_eq!(here.snapshot().settings().clock_leeway_seconds, 7);
+}
+
+#[tokio::test]
+async fn of_many_commands_for_one_version_one_applies() {
+    let log = log();
+    let replicas = [open(&log).await, open(&log).await];
+    let ids: Vec<String> = (0..50).map(|n| format!("c{n}")).collect();
+    let orders = ids
+        .iter()
+        .enumerate()
+        .map(|(n, id)| replicas[n % 2].execute(order(id, 0, settings(n as u64 + 1))));
+    let results = join_all(orders).await;
+    let applied: Vec<_> = results.iter().filter_map(|result| result.as_ref().ok()).collect();
+    assert_eq!(applied.len(), 1);
+    for result in &results {
+        if let Err(error) = result {
+            assert!(
+                matches!(error, Rejected::Conflict(Conflict::VersionPassed { .. })),
+                "{error}"
+            );
+        }
+    }
+    let last = onedoor_model::ids::Offset(end(&log).await - 1);
+    for replica in &replicas {
+        replica.reached(last).await.unwrap();
+    }
+    assert_eq!(
+        replicas[0].state().digest().unwrap(),
+        replicas[1].state().digest().unwrap()
+    );
+}
+
+#[tokio::test]
+async fn a_retry_is_answered_as_the_first_time_and_writes_nothing() {
+    let log = log();
+    let registry = open(&log).await;
+    let first = registry.execute(order("a", 0, settings(7))).await.unwrap();
+    let before = end(&log).await;
+    let again = registry.execute(order("a", 0, settings(7))).await.unwrap();
+    assert_eq!(
+        again,
+        Applied {
+            revision: first.revision,
+            retried: true
+        }
+    );
+    let mut other = order("a", 0, settings(8));
+    other.stamp.digest = Digest::of(b"another body");
+    let reused = registry.execute(other).await.unwrap_err();
+    assert!(
+        matches!(reused, Rejected::Conflict(Conflict::CommandReused)),
+        "{reused}"
+    );
+    assert_eq!(end(&log).await, before);
+}
+
+#[tokio::test]
+async fn the_same_command_at_two_replicas_at_once_applies_once() {
+    let log = log();
+    let replicas = [open(&log).await, open(&log).await];
+    let results = join_all(
+        replicas
+            .iter()
+            .map(|replica| replica.execute(order("a", 0, settings(7)))),
+    )
+    .await;
+    let revisions: Vec<_> = results
+        .into_iter()
+        .map(|result| result.unwrap().revision)
+        .collect();
+    assert_eq!(revisions[0], revisions[1]);
+}
+
+#[tokio::test]
+async fn what_is_refused_at_once_is_not_written() {
+    let log = log();
+    let registry = open(&log).await;
+    let before = end(&log).await;
+    let unknown = registry
+        .execute(order(
+            "a",
+            0,
+            Command::Disable {
+                slug: Slug::new("none").unwrap(),
+            },
+        ))
+        .await;
+    assert!(matches!(unknown, Err(Rejected::NotFound(_))));
+    let missing = registry
+        .execute(order(
+            "b",
+            0,
+            Command::RemoveBlock {
+                id: BlockId(Uuid::nil()),
+            },
+        ))
+        .await;
+    assert!(matches!(missing, Err(Rejected::Conflict(Conflict::Missing(_)))));
+    assert_eq!(end(&log).await, before);
+}
+
+#[tokio::test]
+async fn a_restrictive_command_needs_no_version() {
+    let log = log();
+    let registry = open(&log).await;
+    registry
+        .execute(order("issuer", 0, Command::Trust(Box::new(issuer()))))
+        .await
+        .unwrap();
+    registry
+        .execute(order("server", 0, register("finance")))
+        .await
+        .unwrap();
+    let slug = Slug::new("finance").unwrap();
+    registry
+        .execute(order("off", 99, Command::Disable { slug: slug.clone() }))
+        .await
+        .unwrap();
+    assert!(registry.state().server_named(&slug).unwrap().disabled.is_some());
+}
+
+/// A newer Onedoor has written to the log: this one must not serve on what it does not understand.
+#[tokio::test]
+async fn an_unknown_event_stops_everything() {
+    let log = log();
+    let boot = Boot::new("test".parse().unwrap());
+    let (registry, follower) = Registry::open(Arc::clone(&log), &boot).await.unwrap();
+    let follower = tokio::spawn(follower);
+    assert!(!registry.is_stopped());
+    let known = log
+        .read(Stream::Registry, PARTITION, onedoor_model::ids::Offset(0), 1)
+        .await
+        .unwrap();
+    let unknown = String::from_utf8(known[0].bytes.to_vec())
+        .unwrap()
+        .replace("LogCreated.v1", "LogCreated.v9");
+    log.append(Stream::Registry, PARTITION, vec![Bytes::from(unknown)])
+        .await
+        .unwrap();
+    let error = tokio::time::timeout(Duration::from_secs(5), follower)
+        .await
+        .expect("in time")
+        .unwrap();
+    assert!(matches!(error, FollowError::Unreadable { .. }), "{error}");
+    assert!(registry.is_stopped());
+    let next = onedoor_model::ids::Offset(1);
+    assert_eq!(registry.reached(next).await, Err(Stopped));
+    let refused = registry.execute(order("a", 0, settings(7))).await;
+    assert!(matches!(refused, Err(Rejected::Stopped(_))));
+}
+
+fn issuer() -> Issuer {
+    Issuer {
+        name: "idp".parse().unwrap(),
+        urls: vec!["https://idp.example".to_owned()],
+        tenants: ["t".parse().unwrap()].into(),
+        jwks_uri: "https://idp.example/keys".to_owned(),
+        authorization_server: "https://idp.example".to_owned(),
+        algorithms: [Algorithm::ES256].into(),
+        data: Plane {
+            audiences: ["data".to_owned()].into(),
+            clients: ["app".parse().unwrap()].into(),
+            required_scope: None,
+        },
+        admin: None,
+    }
+}
