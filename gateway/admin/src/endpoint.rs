@@ -66,8 +66,13 @@ where
     H::document(&mut spec);
 
     let methods = D::methods();
-    let filter = methods.iter().map(|method| method.to_method_filter()).reduce(MethodFilter::or);
-    let router = filter.map_or_else(MethodRouter::new, |filter| MethodRouter::new().on(filter, handler));
+    let filter = methods
+        .iter()
+        .map(|method| method.to_method_filter())
+        .reduce(MethodFilter::or);
+    let router = filter.map_or_else(MethodRouter::new, |filter| {
+        MethodRouter::new().on(filter, handler)
+    });
     let mut paths = Paths::new();
     paths.add_path_operation(&path, methods, operation);
     (schemas, paths, router)

@@ -2,6 +2,7 @@
 //!
 //! Pure rules ([`claims`], which issuer, which key) stand apart from the fetching of keys. Whether a verified caller is
 //! kept out by a block is not asked here: [`onedoor_model::decide`] asks it on every call.
+
 pub mod claims;
 mod fault;
 mod issuer;

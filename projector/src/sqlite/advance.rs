@@ -36,7 +36,7 @@ pub(super) async fn advance(
     if advance.is_err() {
         // A full or failing disk makes SQLite roll back by itself. sqlx does not learn of it, and would take this connection to be in
         // a transaction for ever.
-        let _ = &connection;
+        connection.close_on_drop();
     }
     advance
 }

@@ -2,10 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use aws_lc_rs::{
-    encoding::{AsDer as _, Pkcs8V1Der},
-    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair},
-};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use axum::{Json, Router, routing::get};
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, jwk::Jwk};
@@ -29,8 +26,7 @@ pub(crate) struct Provider {
 impl Provider {
     pub(crate) async fn start() -> Self {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
-        let der: Pkcs8V1Der<'static> = pair.to_pkcs8v1().map(|document| document.as_ref().to_vec().into()).unwrap();
-        let key = EncodingKey::from_ec_der(der.as_ref());
+        let key = EncodingKey::from_ec_der(pair.to_pkcs8v1().unwrap().as_ref());
         let mut jwk = serde_json::to_value(Jwk::from_encoding_key(&key, Algorithm::ES256).unwrap()).unwrap();
         jwk["kid"] = json!(KEY);
         let keys = json!({ "keys": [jwk] });
@@ -81,7 +77,10 @@ impl Provider {
             "uti": format!("token-{}", LAST.fetch_add(1, Ordering::Relaxed)),
             "ver": "2.0",
         });
-        let header = Header { kid: Some(KEY.to_owned()), ..Header::new(Algorithm::ES256) };
+        let header = Header {
+            kid: Some(KEY.to_owned()),
+            ..Header::new(Algorithm::ES256)
+        };
         jsonwebtoken::encode(&header, &claims, &self.key).unwrap()
     }
 }

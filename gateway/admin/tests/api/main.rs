@@ -1,6 +1,11 @@
 //! The admin plane on real parts: a registry on `memory://`, a projector, a verifier with a key set served on loopback.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod answers;
 mod bodies;
