@@ -152,6 +152,7 @@ impl<T: ToSchema> Documented for Changed<T> {
         let schema = spec.schema::<T>();
         let headers = ["ETag", "Onedoor-Revision", "Idempotent-Replayed"];
         spec.answer(200, "It took effect.", Some(schema), &headers);
+        spec.problem(410);
     }
 }
 

@@ -74,7 +74,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 /// Who called what
 ///
 /// Refused calls are among them. The newest first.
-#[utoipa::path(get, path = "/audit/calls", operation_id = "listCalls", tag = "audit")]
+#[utoipa::path(get, path = "/audit/calls", operation_id = "listCalls")]
 async fn calls(may: May<ReadCalls>, read: Read<CallsQuery>) -> Result<Plain<CallList>, Refusal> {
     let query = read.query;
     let limit = page::limit(query.limit.map(|Text(limit)| limit), &limits(&read.state))?;

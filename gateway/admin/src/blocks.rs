@@ -106,7 +106,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 }
 
 /// List blocks
-#[utoipa::path(get, path = "/blocks", operation_id = "listBlocks", tag = "blocks")]
+#[utoipa::path(get, path = "/blocks", operation_id = "listBlocks")]
 async fn list(_may: May<ReadBlocks>, read: Read<PageQuery>) -> Result<Plain<BlockList>, Refusal> {
     let PageQuery { cursor, limit } = read.query;
     let limit = page::limit(limit.map(|Text(limit)| limit), &limits(&read.state))?;
@@ -127,7 +127,7 @@ async fn list(_may: May<ReadBlocks>, read: Read<PageQuery>) -> Result<Plain<Bloc
 /// Block a user or a client app
 ///
 /// It is kept out from the answer on, and its open streams are cut. It takes no `If-Match`: it always wins.
-#[utoipa::path(post, path = "/blocks", operation_id = "addBlock", tag = "blocks")]
+#[utoipa::path(post, path = "/blocks", operation_id = "addBlock")]
 async fn add(
     may: May<ChangeBlocks>,
     incoming: Incoming<Json<NewBlock>>,
@@ -163,7 +163,7 @@ async fn add(
 }
 
 /// Remove a block
-#[utoipa::path(delete, path = "/blocks/{id}", operation_id = "removeBlock", tag = "blocks")]
+#[utoipa::path(delete, path = "/blocks/{id}", operation_id = "removeBlock")]
 async fn remove(
     may: May<ChangeBlocks>,
     Named(id): Named<BlockId>,

@@ -182,3 +182,93 @@ impl Body for Submitted {
         spec.problem(422);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use futures_util::stream;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Debug, PartialEq, Deserr)]
+    #[deserr(error = Faults, deny_unknown_fields)]
+    struct Sample {
+        number: u32,
+        #[deserr(default)]
+        list: Vec<String>,
+    }
+
+    fn pointers(text: &str) -> Vec<String> {
+        let faults = read_json::<Sample>(text.as_bytes()).unwrap_err();
+        let mut pointers: Vec<_> = faults.into_vec().into_iter().map(|fault| fault.pointer).collect();
+        pointers.sort();
+        pointers
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told() {
+        let read = read_json::<Sample>(br#"{"number": 1, "list": ["a"]}"#);
+        assert_eq!(
+            read,
+            Ok(Sample {
+                number: 1,
+                list: vec!["a".to_owned()]
+            })
+        );
+        assert_eq!(
+            pointers(r#"{"list": ["a", 1, "b", null]}"#),
+            ["", "/list/1", "/list/3"]
+        );
+        assert_eq!(pointers(r#"{"number": -1, "a/b~c": 1}"#), ["/a~1b~0c", "/number"]);
+        for bad in [
+            "",
+            "{",
+            "{\"number\":1} x",
+            "{\"number\":1,\"number\":1}",
+            "[]",
+            "7",
+            "{\"number\":1e999}",
+        ] {
+            assert_eq!(pointers(bad), [""], "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_break_the_reader(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = read_json::<Sample>(&bytes);
+        }
+
+        #[test]
+        fn no_number_breaks_the_reader(text in "-?(0|[1-9][0-9]{0,30})(\\.[0-9]{1,5})?([eE][+-]?[0-9]{1,4})?") {
+            let read = read_json::<Sample>(format!("{{\"number\": {text}}}").as_bytes());
+            prop_assert_eq!(read.ok().map(|sample| sample.number), text.parse::<u32>().ok());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_is_not_waited_for() {
+        let never = Incoming::from_stream(stream::pending::<io::Result<Bytes>>());
+        assert!(matches!(take(never, 10).await, Err(Refusal::Slow)));
+    }
+
+    #[tokio::test]
+    async fn a_body_is_taken_whole_within_its_limit() {
+        let of = |parts: Vec<io::Result<&'static str>>| {
+            Incoming::from_stream(stream::iter(parts.into_iter().map(|part| part.map(Bytes::from))))
+        };
+        assert_eq!(
+            take(of(vec![Ok("01234"), Ok("56789")]), 10).await.unwrap(),
+            "0123456789"
+        );
+        let longer = of(vec![Ok("01234"), Ok("567890")]);
+        assert!(matches!(
+            take(longer, 10).await,
+            Err(Refusal::TooLarge { limit: 10 })
+        ));
+        let broken = of(vec![Ok("0"), Err(io::Error::other("reset"))]);
+        assert!(matches!(take(broken, 10).await, Err(Refusal::Broken(_))));
+    }
+}

@@ -10,7 +10,7 @@ use axum::{
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 use utoipa::openapi::path::Paths;
-use utoipa_axum::{PathItemExt as _, router::UtoipaMethodRouter};
+use utoipa_axum::{PathItemExt, router::UtoipaMethodRouter};
 
 use crate::{
     Api,
@@ -24,6 +24,11 @@ use crate::{
 pub(crate) const PREFIX: &str = "/api/v1";
 
 /// A handler that may be served: its first argument is leave for an action, and all it takes and gives is documented.
+#[diagnostic::on_unimplemented(
+    message = "this handler cannot be routed",
+    note = "its first argument must be `May<…>`: leave for an action of the table",
+    note = "its other arguments, and what it answers with, must be `Documented`"
+)]
 pub(crate) trait Endpoint<T>: Handler<T, Api> {
     /// Describes it in the OpenAPI document.
     fn document(spec: &mut Spec<'_>);
@@ -62,13 +67,13 @@ where
     let mut schemas = Vec::new();
     let mut operation = D::operation();
     let mut spec = Spec::new(&mut operation, &mut schemas);
-    document_path(&mut spec, &path);
+    document_path(&mut spec, &D::path());
     H::document(&mut spec);
 
     let methods = D::methods();
     let filter = methods
         .iter()
-        .map(|method| method.to_method_filter())
+        .map(PathItemExt::to_method_filter)
         .reduce(MethodFilter::or);
     let router = filter.map_or_else(MethodRouter::new, |filter| {
         MethodRouter::new().on(filter, handler)

@@ -99,7 +99,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 }
 
 /// List grants
-#[utoipa::path(get, path = "/grants", operation_id = "listGrants", tag = "grants")]
+#[utoipa::path(get, path = "/grants", operation_id = "listGrants")]
 async fn list(_may: May<ReadGrants>, read: Read<GrantQuery>) -> Result<Plain<GrantList>, Refusal> {
     let query = &read.query;
     let limit = page::limit(
@@ -122,7 +122,7 @@ async fn list(_may: May<ReadGrants>, read: Read<GrantQuery>) -> Result<Plain<Gra
 }
 
 /// Add a grant
-#[utoipa::path(post, path = "/grants", operation_id = "addGrant", tag = "grants")]
+#[utoipa::path(post, path = "/grants", operation_id = "addGrant")]
 async fn add(may: May<AddGrant>, incoming: Incoming<Json<NewGrant>>) -> Result<Created<GrantView>, Refusal> {
     let Json(new) = incoming.body;
     let subject = new.subject().map_err(Refusal::Body)?;
@@ -162,7 +162,7 @@ async fn add(may: May<AddGrant>, incoming: Incoming<Json<NewGrant>>) -> Result<C
 /// Remove a grant
 ///
 /// It is good for nothing from the answer on. It takes no `If-Match`: it always wins.
-#[utoipa::path(delete, path = "/grants/{id}", operation_id = "removeGrant", tag = "grants")]
+#[utoipa::path(delete, path = "/grants/{id}", operation_id = "removeGrant")]
 async fn remove(
     may: May<RemoveGrant>,
     Named(id): Named<GrantId>,

@@ -47,12 +47,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 ///
 /// The oldest event first; commands that were refused are in it. Whoever may see all servers gets the history of the slug, with
 /// those that had it before.
-#[utoipa::path(
-    get,
-    path = "/servers/{slug}/history",
-    operation_id = "serverHistory",
-    tag = "servers"
-)]
+#[utoipa::path(get, path = "/servers/{slug}/history", operation_id = "serverHistory")]
 async fn history(
     may: May<ReadServers>,
     Named(slug): Named<Slug>,

@@ -1,6 +1,6 @@
 //! What a retry is recognised by: the caller's name for the command, the route, and a digest of what was asked.
 
-use http::{HeaderMap, HeaderName, Method, header};
+use http::{HeaderMap, HeaderName, Method, header::IF_MATCH};
 use onedoor_model::{
     ids::{CommandId, Digest, InvalidName},
     registry::CommandStamp,
@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     faults::{Faults, shown},
+    header,
     refusal::Refusal,
 };
 
@@ -27,13 +28,11 @@ pub(crate) fn stamp(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<CommandStamp, Refusal> {
-    let id = match headers.get(HEADER) {
+    let id = match header::only(headers, &HEADER, NAME).map_err(Refusal::Request)? {
         Some(value) => named(value.as_bytes())?,
         None => CommandId::new(Uuid::now_v7().to_string()).map_err(Refusal::internal)?,
     };
-    let if_match = headers
-        .get(header::IF_MATCH)
-        .map_or(&b""[..], |value| value.as_bytes());
+    let if_match = headers.get(IF_MATCH).map_or(&b""[..], |value| value.as_bytes());
     Ok(CommandStamp {
         id,
         route: format!("{method} {path}"),
@@ -72,7 +71,7 @@ mod tests {
 
     #[test]
     fn the_same_request_has_the_same_stamp() {
-        let headers = headers(&[(HEADER, "k1"), (header::IF_MATCH, "\"3\"")]);
+        let headers = headers(&[(HEADER, "k1"), (IF_MATCH, "\"3\"")]);
         let stamp = |path, body| stamp(&Method::PUT, path, &headers, body).unwrap();
         assert_eq!(stamp("/a", b"x"), stamp("/a", b"x"));
         assert_eq!(stamp("/a", b"x").route, "PUT /a");
@@ -84,10 +83,10 @@ mod tests {
     fn another_if_match_is_another_request() {
         let digest_with = |pairs: &[_]| stamp(&Method::PUT, "/a", &headers(pairs), b"x").unwrap().digest;
         assert_ne!(
-            digest_with(&[(header::IF_MATCH, "\"3\"")]),
-            digest_with(&[(header::IF_MATCH, "\"4\"")])
+            digest_with(&[(IF_MATCH, "\"3\"")]),
+            digest_with(&[(IF_MATCH, "\"4\"")])
         );
-        assert_ne!(digest_with(&[(header::IF_MATCH, "\"3\"")]), digest_with(&[]));
+        assert_ne!(digest_with(&[(IF_MATCH, "\"3\"")]), digest_with(&[]));
     }
 
     #[test]

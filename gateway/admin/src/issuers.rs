@@ -98,7 +98,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 }
 
 /// List trusted issuers
-#[utoipa::path(get, path = "/issuers", operation_id = "listIssuers", tag = "issuers")]
+#[utoipa::path(get, path = "/issuers", operation_id = "listIssuers")]
 async fn list(_may: May<ReadIssuers>, read: Read<PageQuery>) -> Result<Plain<IssuerList>, Refusal> {
     let PageQuery { cursor, limit } = read.query;
     let limit = page::limit(limit.map(|Text(limit)| limit), &limits(&read.state))?;
@@ -117,7 +117,7 @@ async fn list(_may: May<ReadIssuers>, read: Read<PageQuery>) -> Result<Plain<Iss
 }
 
 /// Trust an issuer
-#[utoipa::path(post, path = "/issuers", operation_id = "trustIssuer", tag = "issuers")]
+#[utoipa::path(post, path = "/issuers", operation_id = "trustIssuer")]
 async fn trust(
     may: May<ChangeIssuers>,
     incoming: Incoming<Json<NewIssuer>>,
@@ -138,7 +138,7 @@ async fn trust(
 }
 
 /// Change a trusted issuer
-#[utoipa::path(put, path = "/issuers/{name}", operation_id = "changeIssuer", tag = "issuers")]
+#[utoipa::path(put, path = "/issuers/{name}", operation_id = "changeIssuer")]
 async fn change(
     may: May<ChangeIssuers>,
     Named(name): Named<IssuerName>,
@@ -170,12 +170,7 @@ async fn change(
 /// Distrust an issuer
 ///
 /// Its tokens are good for nothing from the answer on. It takes no `If-Match`: it always wins.
-#[utoipa::path(
-    delete,
-    path = "/issuers/{name}",
-    operation_id = "distrustIssuer",
-    tag = "issuers"
-)]
+#[utoipa::path(delete, path = "/issuers/{name}", operation_id = "distrustIssuer")]
 async fn distrust(
     may: May<ChangeIssuers>,
     Named(name): Named<IssuerName>,

@@ -1,8 +1,8 @@
 //! The admin plane: the registry API with its OpenAPI document.
 //!
-//! [`router`] is all there is to it. A command can be given only with leave for an action ([`permission::May`]), and only
-//! handlers that ask for leave can be routed ([`endpoint`]); who has leave stands in one table ([`action`]). Every refusal is one type,
-//! [`refusal::Refusal`], rendered in one place.
+//! [`router`] is all there is to it. A command can be given only with leave for an action (`permission::May`), and only
+//! handlers that ask for leave can be routed (`endpoint`); who has leave stands in one table (`action`). Every refusal is one type,
+//! `refusal::Refusal`, rendered in one place.
 
 #![cfg_attr(
     test,
@@ -22,6 +22,7 @@ mod body;
 mod endpoint;
 mod faults;
 mod grants;
+mod header;
 mod history;
 mod idempotency;
 mod issuers;
@@ -82,12 +83,23 @@ pub trait Denied: Send + Sync + fmt::Debug {
 pub struct DeniedRequest<'a> {
     /// Method and route, such as `POST /api/v1/servers/{slug}/approve`.
     pub operation: &'a str,
-    /// Who was refused; none where the authentication failed.
-    pub caller: Option<&'a Principal>,
     /// Where it came from, if the listener put `ConnectInfo<SocketAddr>` into the request's extensions.
     pub source: Option<IpAddr>,
-    /// Why: a reason of the authentication, `blocked`, `no_role` or `not_owner`.
-    pub reason: &'static str,
+    /// Who was refused, and why.
+    pub refused: Refused<'a>,
+}
+
+/// Who is refused, and why.
+#[derive(Clone, Copy, Debug)]
+pub enum Refused<'a> {
+    /// Nobody is known: the reason of the authentication, one of [`onedoor_authn::REASONS`].
+    Unauthenticated(&'static str),
+    /// A block keeps the caller out.
+    Blocked(&'a Principal),
+    /// The caller holds none of the roles that would do.
+    NoRole(&'a Principal),
+    /// It is another owner's server.
+    NotOwner(&'a Principal),
 }
 
 /// What handlers work with.

@@ -61,12 +61,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 /// Approve a version
 ///
 /// Approves what ties its tokens to a place: owner, URL, audience, strategy and scope. Before that it is served to nobody.
-#[utoipa::path(
-    post,
-    path = "/servers/{slug}/approve",
-    operation_id = "approveServer",
-    tag = "servers"
-)]
+#[utoipa::path(post, path = "/servers/{slug}/approve", operation_id = "approveServer")]
 async fn approve(
     may: May<ApproveServer>,
     Named(slug): Named<Slug>,
@@ -83,12 +78,7 @@ async fn approve(
 /// Promote a version
 ///
 /// Puts an approved version into production.
-#[utoipa::path(
-    post,
-    path = "/servers/{slug}/promote",
-    operation_id = "promoteServer",
-    tag = "servers"
-)]
+#[utoipa::path(post, path = "/servers/{slug}/promote", operation_id = "promoteServer")]
 async fn promote(
     may: May<PromoteServer>,
     Named(slug): Named<Slug>,
@@ -105,12 +95,7 @@ async fn promote(
 /// Disable a server
 ///
 /// Nothing of it is served from the answer on, and its open streams are cut. It takes no `If-Match`: it always wins.
-#[utoipa::path(
-    post,
-    path = "/servers/{slug}/disable",
-    operation_id = "disableServer",
-    tag = "servers"
-)]
+#[utoipa::path(post, path = "/servers/{slug}/disable", operation_id = "disableServer")]
 async fn disable(
     may: May<DisableServer>,
     Named(slug): Named<Slug>,
@@ -121,12 +106,7 @@ async fn disable(
 }
 
 /// Enable a server
-#[utoipa::path(
-    post,
-    path = "/servers/{slug}/enable",
-    operation_id = "enableServer",
-    tag = "servers"
-)]
+#[utoipa::path(post, path = "/servers/{slug}/enable", operation_id = "enableServer")]
 async fn enable(
     may: May<EnableServer>,
     Named(slug): Named<Slug>,
@@ -139,12 +119,7 @@ async fn enable(
 /// Retire a server
 ///
 /// For good: its grants go with it, and its slug is free for another.
-#[utoipa::path(
-    post,
-    path = "/servers/{slug}/retire",
-    operation_id = "retireServer",
-    tag = "servers"
-)]
+#[utoipa::path(post, path = "/servers/{slug}/retire", operation_id = "retireServer")]
 async fn retire(
     may: May<RetireServer>,
     Named(slug): Named<Slug>,
@@ -174,8 +149,7 @@ async fn retire(
 #[utoipa::path(
     post,
     path = "/servers/{slug}/tools/{tool}/disable",
-    operation_id = "disableTool",
-    tag = "tools"
+    operation_id = "disableTool"
 )]
 async fn disable_tool(
     may: May<DisableServer>,
@@ -193,8 +167,7 @@ async fn disable_tool(
 #[utoipa::path(
     post,
     path = "/servers/{slug}/tools/{tool}/enable",
-    operation_id = "enableTool",
-    tag = "tools"
+    operation_id = "enableTool"
 )]
 async fn enable_tool(
     may: May<EnableServer>,

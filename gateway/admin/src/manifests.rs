@@ -20,12 +20,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 /// Check a manifest
 ///
 /// The faults are those that registration would answer with. Of a server that the caller may not see, nothing is told.
-#[utoipa::path(
-    post,
-    path = "/manifests/validate",
-    operation_id = "validateManifest",
-    tag = "manifests"
-)]
+#[utoipa::path(post, path = "/manifests/validate", operation_id = "validateManifest")]
 async fn validate(
     may: May<ValidateManifest>,
     Sent(Submitted { manifest, .. }): Sent<Submitted>,

@@ -65,8 +65,9 @@ pub(crate) fn base() -> OpenApi {
         .build()
 }
 
-/// Describes the segments of a path.
+/// Describes the segments of a path below the API's. The first one is the operation's tag.
 pub(crate) fn document_path(spec: &mut Spec<'_>, path: &str) {
+    spec.operation.tags = path.split('/').nth(1).map(|resource| vec![resource.to_owned()]);
     for name in path
         .split('/')
         .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
@@ -99,7 +100,8 @@ impl<'a> Spec<'a> {
         self.operation.description = Some(description);
         self.operation.security = Some(vec![SecurityRequirement::new(BEARER, [] as [&str; 0])]);
         self.operation.extensions = Some(Extensions::from_iter([(ACTION, action.as_str())]));
-        for status in [401, 403, 500] {
+        // Authentication can be refused with each of these, whatever is asked.
+        for status in [400, 401, 403, 500, 503] {
             self.problem(status);
         }
     }
@@ -199,6 +201,9 @@ fn described(status: u16) -> String {
         .filter(|reason| Some(reason.status()) == StatusCode::from_u16(status).ok())
         .map(|reason| reason.as_str())
         .collect();
+    if reasons.is_empty() {
+        return "Nobody is known to call: `reason` says why.".to_owned();
+    }
     reasons.into_iter().collect::<Vec<_>>().join(", ")
 }
 

@@ -77,6 +77,8 @@ fn write(list: &str, key: &impl ToString) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn numbers(after: Option<u32>, limit: u32) -> Page<u32> {
@@ -100,6 +102,28 @@ mod tests {
                 after = Some(read("numbers", &cursor).unwrap());
             }
             assert_eq!(seen, [10, 20, 30, 40, 50], "limit {limit}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_entry_is_on_exactly_one_page(keys in prop::collection::btree_set(any::<u32>(), 0..50), limit in 1_u32..60) {
+            let limit = NonZeroU32::new(limit).unwrap();
+            let mut seen = Vec::new();
+            let mut after = None;
+            loop {
+                let page = page("keys", keys.iter().map(|key| (*key, *key)), after.as_ref(), limit);
+                prop_assert!(page.items.len() <= limit.get() as usize);
+                seen.extend(page.items);
+                let Some(cursor) = page.next_cursor else { break };
+                after = Some(read("keys", &cursor).unwrap());
+            }
+            prop_assert_eq!(seen, keys.into_iter().collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn no_cursor_breaks_the_reader(cursor in ".{0,60}") {
+            let _ = read::<u32>("keys", &cursor);
         }
     }
 

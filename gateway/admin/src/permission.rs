@@ -19,7 +19,7 @@ use onedoor_model::{
 };
 
 use crate::{
-    Api, Denied, DeniedRequest,
+    Api, Denied, DeniedRequest, Refused,
     action::{Action, Permission, Reach},
     owner::{is_owner, owns},
     refusal::Refusal,
@@ -56,18 +56,18 @@ impl<P: Permission> FromRequestParts<Api> for May<P> {
             .authenticate(&parts.headers, Plane::Admin, &snapshot, Timestamp::now())
             .await;
         let principal = verified.map_err(|fault| {
-            report.refused(None, fault.reason());
+            report.refused(Refused::Unauthenticated(fault.reason()));
             Refusal::Authn {
                 challenge: challenge(&fault),
                 fault,
             }
         })?;
         if snapshot.is_blocked(&principal) {
-            report.refused(Some(&principal), "blocked");
+            report.refused(Refused::Blocked(&principal));
             return Err(Refusal::Blocked);
         }
         let Some(reach) = P::ACTION.reach(&principal) else {
-            report.refused(Some(&principal), "no_role");
+            report.refused(Refused::NoRole(&principal));
             return Err(Refusal::Forbidden {
                 needed: P::ACTION.roles(),
             });
@@ -103,7 +103,7 @@ impl<P: Permission> May<P> {
             Reach::All => Ok(server),
             Reach::Own if owns(&self.principal, server) => Ok(server),
             Reach::Own => {
-                self.report.refused(Some(&self.principal), "not_owner");
+                self.report.refused(Refused::NotOwner(&self.principal));
                 if self.sees(server) {
                     Err(self.not_owner())
                 } else {
@@ -134,7 +134,7 @@ impl<P: Permission> May<P> {
             Reach::All => Ok(()),
             Reach::Own if is_owner(&self.principal, owner) => Ok(()),
             Reach::Own => {
-                self.report.refused(Some(&self.principal), "not_owner");
+                self.report.refused(Refused::NotOwner(&self.principal));
                 Err(self.not_owner())
             }
         }
@@ -171,12 +171,11 @@ impl Report {
         }
     }
 
-    fn refused(&self, caller: Option<&Principal>, reason: &'static str) {
+    fn refused(&self, refused: Refused<'_>) {
         self.denied.denied(DeniedRequest {
             operation: &self.operation,
-            caller,
             source: self.source,
-            reason,
+            refused,
         });
     }
 }

@@ -5,11 +5,15 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{
+    HeaderMap, HeaderValue, Method, StatusCode,
+    header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH},
+};
 use onedoor_model::ids::AggregateVersion;
 
 use crate::{
     faults::{Faults, shown},
+    header,
     openapi::Spec,
     refusal::Refusal,
 };
@@ -36,9 +40,8 @@ pub(crate) struct Always;
 
 impl Precondition for IfMatch {
     fn read(headers: &HeaderMap) -> Result<Self, Refusal> {
-        let value = headers
-            .get(header::IF_MATCH)
-            .ok_or(Refusal::PreconditionRequired)?;
+        let value = header::only(headers, &IF_MATCH, "If-Match").map_err(Refusal::Request)?;
+        let value = value.ok_or(Refusal::PreconditionRequired)?;
         version(value).map(Self).ok_or_else(|| {
             Refusal::Request(Faults::one(
                 "If-Match",
@@ -86,11 +89,11 @@ fn version(value: &HeaderValue) -> Option<AggregateVersion> {
 /// Answers 304 to a read whose `If-None-Match` names the version that is there.
 pub(crate) async fn not_modified(request: Request, next: Next) -> Response {
     let known = match *request.method() {
-        Method::GET | Method::HEAD => request.headers().get(header::IF_NONE_MATCH).cloned(),
+        Method::GET | Method::HEAD => request.headers().get(IF_NONE_MATCH).cloned(),
         _ => None,
     };
     let response = next.run(request).await;
-    let same = match (known, response.headers().get(header::ETAG)) {
+    let same = match (known, response.headers().get(ETAG)) {
         (Some(known), Some(etag)) if response.status() == StatusCode::OK => names(&known, etag),
         (Some(_) | None, Some(_) | None) => false,
     };
@@ -99,8 +102,8 @@ pub(crate) async fn not_modified(request: Request, next: Next) -> Response {
     }
     let (mut parts, _) = response.into_parts();
     parts.status = StatusCode::NOT_MODIFIED;
-    parts.headers.remove(header::CONTENT_TYPE);
-    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.remove(CONTENT_TYPE);
+    parts.headers.remove(CONTENT_LENGTH);
     (parts, ()).into_response()
 }
 
@@ -121,7 +124,7 @@ mod tests {
 
     fn if_match(value: &'static str) -> Result<IfMatch, Refusal> {
         let mut headers = HeaderMap::new();
-        headers.insert(header::IF_MATCH, HeaderValue::from_static(value));
+        headers.insert(IF_MATCH, HeaderValue::from_static(value));
         IfMatch::read(&headers)
     }
 
@@ -149,6 +152,10 @@ mod tests {
         ] {
             assert!(matches!(if_match(bad), Err(Refusal::Request(_))), "{bad}");
         }
+        let mut twice = HeaderMap::new();
+        twice.append(IF_MATCH, HeaderValue::from_static("\"17\""));
+        twice.append(IF_MATCH, HeaderValue::from_static("\"17\""));
+        assert!(matches!(IfMatch::read(&twice), Err(Refusal::Request(_))));
         assert!(matches!(
             IfMatch::read(&HeaderMap::new()),
             Err(Refusal::PreconditionRequired)

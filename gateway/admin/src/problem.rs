@@ -2,14 +2,11 @@
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use onedoor_model::registry::Touch;
+use onedoor_model::registry::{Conflict, Touch};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{
-    refusal::{Reason, Refusal},
-    view::TouchView,
-};
+use crate::{refusal::Refusal, view::TouchView};
 
 /// The media type of problems.
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
@@ -87,7 +84,7 @@ impl Problem {
         let errors = refusal.faults().into_iter();
         Self {
             r#type: format!("{TYPE}{}", refusal.code()),
-            title: refusal.reason().title().to_owned(),
+            title: refusal.title().to_owned(),
             status: refusal.status().as_u16(),
             detail: refusal.to_string(),
             reason: refusal.code().to_owned(),
@@ -134,9 +131,13 @@ fn revision(refusal: &Refusal) -> Option<u64> {
 
 /// What won is told where something did.
 fn won(refusal: &Refusal) -> Option<&Touch> {
-    let Refusal::Conflict { won, .. } = refusal else {
+    let Refusal::Conflict {
+        conflict: Conflict::VersionPassed { .. } | Conflict::Exists(_),
+        won,
+        ..
+    } = refusal
+    else {
         return None;
     };
-    let won = won.as_deref()?;
-    matches!(refusal.reason(), Reason::VersionPassed | Reason::Exists).then_some(won)
+    won.as_deref()
 }

@@ -7,6 +7,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::{
     faults::Faults,
+    header,
     text::{FromText, Wrong},
 };
 
@@ -55,7 +56,7 @@ impl From<Why> for String {
 /// # Errors
 /// It is not a reason.
 pub(crate) fn read(headers: &HeaderMap) -> Result<Option<Why>, Faults> {
-    let Some(value) = headers.get(HEADER) else {
+    let Some(value) = header::only(headers, &HEADER, NAME)? else {
         return Ok(None);
     };
     let fault = |message: &str| Faults::one(NAME, message, "percent-encode it, as UTF-8");

@@ -114,7 +114,8 @@ pub(crate) enum Refusal {
 
 macro_rules! reasons {
     ($($(#[$doc:meta])* $name:ident, $text:literal, $status:ident, $title:literal;)+) => {
-        /// What a refusal is known by: `reason` of its problem, and the end of its `type`.
+        /// What a refusal is known by: `reason` of its problem, and the end of its `type`. Failed authentication has the reasons of
+        /// [`onedoor_authn::REASONS`].
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Reason {
             $($(#[$doc])* $name,)+
@@ -152,8 +153,6 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// Nobody is known to call: each fault of the authentication has a reason and status of its own.
-    Unauthenticated, "unauthenticated", UNAUTHORIZED, "The caller is not known";
     /// Blocked user or client app.
     Blocked, "blocked", FORBIDDEN, "The caller is blocked";
     /// No role that may.
@@ -204,11 +203,10 @@ impl Refusal {
         Self::Internal(error.into())
     }
 
-    /// What it is known by.
-    #[must_use]
-    pub(crate) fn reason(&self) -> Reason {
-        match self {
-            Self::Authn { .. } => Reason::Unauthenticated,
+    /// What it is known by, or the fault of the authentication, which has a reason of its own.
+    fn reason(&self) -> Result<Reason, &AuthnFault> {
+        Ok(match self {
+            Self::Authn { fault, .. } => return Err(fault),
             Self::Blocked => Reason::Blocked,
             Self::Forbidden { .. } | Self::NotOwner { .. } => Reason::Forbidden,
             Self::NotFound(_) => Reason::NotFound,
@@ -226,27 +224,25 @@ impl Refusal {
             Self::Stopped(Stopped) => Reason::Stopped,
             Self::Projection(_) => Reason::ProjectionUnavailable,
             Self::Internal(_) => Reason::Internal,
-        }
+        })
     }
 
     /// The HTTP status it is answered with.
     #[must_use]
     pub(crate) fn status(&self) -> StatusCode {
-        if let Self::Authn { fault, .. } = self {
-            fault.http_status()
-        } else {
-            self.reason().status()
-        }
+        self.reason().map_or_else(AuthnFault::http_status, Reason::status)
     }
 
-    /// What programs know it by: the reason's name, or that of the fault of the authentication.
+    /// What programs know it by: `reason` of its problem.
     #[must_use]
     pub(crate) fn code(&self) -> &'static str {
-        if let Self::Authn { fault, .. } = self {
-            fault.reason()
-        } else {
-            self.reason().as_str()
-        }
+        self.reason().map_or_else(AuthnFault::reason, Reason::as_str)
+    }
+
+    /// In words, the same for every occurrence.
+    #[must_use]
+    pub(crate) fn title(&self) -> &'static str {
+        self.reason().map_or("The caller is not known", Reason::title)
     }
 
     /// What is wrong with the input, where it is at fault.

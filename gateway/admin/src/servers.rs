@@ -59,7 +59,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 /// List servers
 ///
 /// Ordered by slug. A Tool.Owner sees its own.
-#[utoipa::path(get, path = "/servers", operation_id = "listServers", tag = "servers")]
+#[utoipa::path(get, path = "/servers", operation_id = "listServers")]
 async fn list(may: May<ReadServers>, read: Read<ServerQuery>) -> Result<Plain<ServerList>, Refusal> {
     let ServerQuery {
         status,
@@ -91,7 +91,7 @@ async fn list(may: May<ReadServers>, read: Read<ServerQuery>) -> Result<Plain<Se
 ///
 /// It is served at stage `qa` once a Security.Admin has approved it. A Tool.Owner registers only servers whose manifest names it as
 /// their owner.
-#[utoipa::path(post, path = "/servers", operation_id = "registerServer", tag = "servers")]
+#[utoipa::path(post, path = "/servers", operation_id = "registerServer")]
 async fn register(
     may: May<RegisterServer>,
     incoming: Incoming<Submitted>,
@@ -119,7 +119,7 @@ async fn register(
 }
 
 /// Show a server
-#[utoipa::path(get, path = "/servers/{slug}", operation_id = "showServer", tag = "servers")]
+#[utoipa::path(get, path = "/servers/{slug}", operation_id = "showServer")]
 async fn show(
     may: May<ReadServers>,
     Named(slug): Named<Slug>,
@@ -133,7 +133,7 @@ async fn show(
 ///
 /// Makes a new version, at stage `qa`. Production keeps its own until the new one is promoted. It needs a new approval where owner,
 /// URL, audience, strategy or scope change. A Tool.Owner updates only its own servers, and stays their owner.
-#[utoipa::path(put, path = "/servers/{slug}", operation_id = "updateServer", tag = "servers")]
+#[utoipa::path(put, path = "/servers/{slug}", operation_id = "updateServer")]
 async fn update(
     may: May<UpdateServer>,
     Named(slug): Named<Slug>,
@@ -156,8 +156,7 @@ async fn update(
 #[utoipa::path(
     get,
     path = "/servers/{slug}/versions/{number}/manifest",
-    operation_id = "showManifest",
-    tag = "servers"
+    operation_id = "showManifest"
 )]
 async fn manifest(
     may: May<ReadServers>,

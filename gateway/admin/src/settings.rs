@@ -99,7 +99,7 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 }
 
 /// Show the settings
-#[utoipa::path(get, path = "/settings", operation_id = "showSettings", tag = "settings")]
+#[utoipa::path(get, path = "/settings", operation_id = "showSettings")]
 async fn show(_may: May<ReadSettings>, read: Read<Everything>) -> Result<Shown<SettingsView>, Refusal> {
     let view = SettingsView::of(&read.state);
     Ok(Shown {
@@ -111,7 +111,7 @@ async fn show(_may: May<ReadSettings>, read: Read<Everything>) -> Result<Shown<S
 /// Change the settings
 ///
 /// They become what is sent; what is left out gets its default.
-#[utoipa::path(put, path = "/settings", operation_id = "changeSettings", tag = "settings")]
+#[utoipa::path(put, path = "/settings", operation_id = "changeSettings")]
 async fn change(
     may: May<ChangeSettings>,
     incoming: Incoming<Json<NewSettings>, IfMatch>,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use onedoor_admin::{Denied, DeniedRequest};
+use onedoor_admin::{Denied, DeniedRequest, Refused};
 use onedoor_model::{
     audit::{AdminDenial, CallDenied, Caller, DeniedFor},
     decide::DenialReason,
@@ -24,15 +24,15 @@ pub(crate) struct AdminDenials {
 
 impl Denied for AdminDenials {
     fn denied(&self, request: DeniedRequest<'_>) {
-        let Some(principal) = request.caller else {
-            self.denials
-                .unauthenticated(request.source, request.reason, Timestamp::now());
-            return;
-        };
-        let reason = match request.reason {
-            "no_role" => DeniedFor::Admin(AdminDenial::NoRole),
-            "not_owner" => DeniedFor::Admin(AdminDenial::NotOwner),
-            _ => DeniedFor::Rule(DenialReason::Blocked),
+        let (principal, reason) = match request.refused {
+            Refused::Unauthenticated(reason) => {
+                self.denials
+                    .unauthenticated(request.source, reason, Timestamp::now());
+                return;
+            }
+            Refused::Blocked(principal) => (principal, DeniedFor::Rule(DenialReason::Blocked)),
+            Refused::NoRole(principal) => (principal, DeniedFor::Admin(AdminDenial::NoRole)),
+            Refused::NotOwner(principal) => (principal, DeniedFor::Admin(AdminDenial::NotOwner)),
         };
         let snapshot = self.registry.snapshot();
         let actor = principal.actor();

@@ -8,9 +8,11 @@
 )]
 
 mod answers;
+mod beside;
 mod bodies;
 mod concurrency;
 mod documents;
+mod gated_log;
 mod issuer;
 mod life;
 mod lists;

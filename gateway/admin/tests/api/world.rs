@@ -1,10 +1,6 @@
 //! A whole admin plane, and requests to it.
 
-use std::{
-    net::IpAddr,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -12,7 +8,7 @@ use axum::{
     extract::ConnectInfo,
 };
 use http::{HeaderMap, Method, Request, StatusCode, header};
-use onedoor_admin::{Denied, DeniedRequest, Deps};
+use onedoor_admin::{Denied, DeniedRequest, Deps, Refused as Why};
 use onedoor_authn::Verifier;
 use onedoor_connect::{Connector, Roots};
 use onedoor_log::{EventLog, Partition, Stream};
@@ -24,13 +20,17 @@ use onedoor_model::{
 };
 use onedoor_projector::Store;
 use onedoor_registry::{Boot, Order, Registry};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
-use crate::issuer::{ADMIN, Provider};
+use crate::{
+    gated_log::GatedLog,
+    issuer::{ADMIN, Provider},
+};
 
 /// Longer than anything here takes; reached only by a failure.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -39,12 +39,12 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct World {
     pub(crate) provider: Provider,
     pub(crate) registry: Arc<Registry>,
-    log: Arc<dyn EventLog>,
+    pub(crate) log: Arc<GatedLog>,
     pub(crate) store: Store,
     pub(crate) refused: Arc<Refused>,
     pub(crate) router: Router,
     _folder: TempDir,
-    _tasks: Vec<AbortOnDropHandle<()>>,
+    tasks: Vec<AbortOnDropHandle<()>>,
 }
 
 /// The refusals that were told, as "operation, user, source, reason".
@@ -70,23 +70,27 @@ pub(crate) struct Call<'w> {
 
 impl Refused {
     pub(crate) fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap())
+        std::mem::take(&mut self.0.lock())
     }
 }
 
 impl Denied for Refused {
     fn denied(&self, request: DeniedRequest<'_>) {
-        let user = request
-            .caller
+        let (caller, reason) = match request.refused {
+            Why::Unauthenticated(reason) => (None, reason),
+            Why::Blocked(caller) => (Some(caller), "blocked"),
+            Why::NoRole(caller) => (Some(caller), "no_role"),
+            Why::NotOwner(caller) => (Some(caller), "not_owner"),
+        };
+        let user = caller
             .and_then(|caller| caller.user.as_ref())
             .map_or("-", |user| user.as_str());
         let source = request
             .source
             .map_or("-".to_owned(), |source: IpAddr| source.to_string());
-        self.0.lock().unwrap().push(format!(
-            "{} {user} {source} {}",
-            request.operation, request.reason
-        ));
+        self.0
+            .lock()
+            .push(format!("{} {user} {source} {}", request.operation, reason));
     }
 }
 
@@ -102,17 +106,24 @@ impl World {
     }
 
     async fn start(project: bool) -> Self {
-        let log = onedoor_log::open("memory://").await.unwrap();
-        let (registry, follow) = Registry::open(Arc::clone(&log), &Boot::new("test".parse().unwrap()))
-            .await
-            .unwrap();
+        let log = Arc::new(GatedLog::over(onedoor_log::open("memory://").await.unwrap()));
+        let (registry, follow) = Registry::open(
+            Arc::clone(&log) as Arc<dyn EventLog>,
+            &Boot::new("test".parse().unwrap()),
+        )
+        .await
+        .unwrap();
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path().join("projection.db")).await.unwrap();
         let mut tasks = vec![AbortOnDropHandle::new(tokio::spawn(async move {
             follow.await;
         }))];
         if project {
-            let projector = onedoor_projector::run(Arc::clone(&log), store.clone(), CancellationToken::new());
+            let projector = onedoor_projector::run(
+                Arc::clone(&log) as Arc<dyn EventLog>,
+                store.clone(),
+                CancellationToken::new(),
+            );
             tasks.push(AbortOnDropHandle::new(tokio::spawn(async move {
                 let _ = projector.await;
             })));
@@ -133,7 +144,7 @@ impl World {
             refused,
             router,
             _folder: folder,
-            _tasks: tasks,
+            tasks,
         };
         world.bootstrap().await;
         world
@@ -219,12 +230,18 @@ impl World {
     }
 
     pub(crate) fn log(&self) -> Arc<dyn EventLog> {
-        Arc::clone(&self.log)
+        Arc::clone(&self.log) as Arc<dyn EventLog>
     }
 
-    /// From now on the log takes nothing and gives nothing.
-    pub(crate) async fn stop_log(&self) {
+    /// Ends the log, and waits until the registry has noticed.
+    pub(crate) async fn stop_following(&self) {
         self.log.close().await;
+        let noticed = async {
+            while !self.tasks[0].is_finished() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, noticed).await.unwrap();
     }
 
     /// Every event of the registry.
