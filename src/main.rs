@@ -21,12 +21,12 @@ enum Command {
     /// Run everything on this machine, with demonstration servers and users.
     Dev(dev::Args),
     #[command(flatten)]
-    Client(cli::Command),
+    Client(Box<cli::Command>),
 }
 
 fn main() -> ExitCode {
     match Onedoor::parse().command {
         Command::Dev(args) => dev::main(&args),
-        Command::Client(command) => cli::main(command),
+        Command::Client(command) => cli::main(*command),
     }
 }

@@ -30,7 +30,7 @@ pub(super) struct Access {
     data: PathBuf,
     /// The development user to act as, instead of `ONEDOOR_TOKEN`
     #[arg(long = "as", global = true, value_name = "USER")]
-    user: Option<String>,
+    acting_as: Option<String>,
 }
 
 /// No token, and none can be had: a development user's is good only for the door that `onedoor dev` opened.
@@ -44,7 +44,7 @@ impl Access {
     /// A client of the admin plane. Where nobody says otherwise, development commands act as the user `usual`.
     pub(super) async fn client(&self, process: &Process<'_>, usual: &'static str) -> Result<Client, Failure> {
         // What is asked for on the command line goes before what the environment holds.
-        let given = process.token.as_ref().filter(|_| self.user.is_none());
+        let given = process.token.as_ref().filter(|_| self.acting_as.is_none());
         match (&self.url, given) {
             (Some(url), Some(token)) => Client::new(url.clone(), token, None),
             (None, Some(token)) => Client::new(Development::read(&self.data)?.admin_url, token, None),
@@ -62,7 +62,7 @@ impl Access {
     }
 
     async fn sign_in(&self, development: &Development, usual: &'static str) -> Result<Client, Failure> {
-        let user = self.user.as_deref().unwrap_or(usual);
+        let user = self.acting_as.as_deref().unwrap_or(usual);
         let token = development.token(user, Plane::Admin).await?;
         Client::new(
             development.admin_url.clone(),

@@ -100,6 +100,7 @@ struct CallView {
     client: String,
     server: Option<String>,
     tool: Option<String>,
+    operation: String,
     outcome: String,
     cause: Option<String>,
     duration_ms: Option<f64>,
@@ -194,7 +195,7 @@ fn table(calls: &[CallView]) -> Table {
             call.user(),
             call.client.as_str().into(),
             maybe(call.server.as_deref()),
-            maybe(call.tool.as_deref()),
+            call.what(),
             call.outcome(),
             call.duration_ms
                 .map_or(NOTHING.into(), |ms| shown(format_args!("{ms:.1}"))),
@@ -211,6 +212,14 @@ impl CallView {
             (Some(name), Some(id)) => format!("{name} ({id})").into(),
             (None, id) => maybe(id.as_deref()),
             (Some(name), None) => name.as_str().into(),
+        }
+    }
+
+    /// The tool; where none was named, what else was asked for.
+    fn what(&self) -> Cow<'_, str> {
+        match &self.tool {
+            Some(tool) => tool.as_str().into(),
+            None => format!("({})", self.operation).into(),
         }
     }
 

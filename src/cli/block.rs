@@ -170,7 +170,7 @@ fn table(blocks: &[BlockView]) -> Table {
             maybe(issuer.map(String::as_str)),
             maybe(tenant.map(String::as_str)),
             block.not_before.as_deref().unwrap_or("(ever)").into(),
-            shown(&block.changed.time),
+            shown(format_args!("{:.3}", block.changed.time)),
             block.changed.who(),
             maybe(block.changed.reason.as_deref()),
         ]);

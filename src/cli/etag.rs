@@ -9,8 +9,8 @@ pub(super) struct ETag(u64);
 /// The option that gives a version instead of looking it up.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(super) struct IfMatchArgs {
-    /// Act only on this version, instead of the one that is there now
-    #[arg(long, value_name = "VERSION")]
+    /// Act only if its last change was at this revision, instead of looking what is there now
+    #[arg(long, value_name = "REVISION")]
     pub(super) if_match: Option<ETag>,
 }
 

@@ -33,6 +33,8 @@ pub(super) enum Failure {
     Unreadable(#[from] Unreadable),
     #[error(transparent)]
     Unintelligible(#[from] Unintelligible),
+    #[error("there is no {0}")]
+    NotFound(String),
     /// The faults were shown already.
     #[error("{name} is not valid: {count} {}", if *count == 1 { "fault" } else { "faults" })]
     Invalid { name: String, count: usize },
@@ -74,6 +76,7 @@ impl Failure {
                 _ => 1,
             },
             Self::NoToken(NoToken::Refused { .. }) | Self::NotSignedIn(_) => 4,
+            Self::NotFound(_) => 5,
             Self::Unreachable(_)
             | Self::NoToken(NoToken::Unreachable(_))
             | Self::NoDevelopment(NoDevelopment::Unreadable { .. }) => 6,
@@ -105,6 +108,7 @@ impl Failure {
             | Self::BadAddress(_)
             | Self::Unreadable(_)
             | Self::Unintelligible(_)
+            | Self::NotFound(_)
             | Self::Invalid { .. }
             | Self::Header(_)
             | Self::Body(_)
@@ -130,6 +134,7 @@ impl Failure {
             | Self::BadAddress(_)
             | Self::Unreadable(_)
             | Self::Unintelligible(_)
+            | Self::NotFound(_)
             | Self::Invalid { .. }
             | Self::Header(_)
             | Self::Body(_)

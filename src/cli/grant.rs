@@ -163,7 +163,7 @@ fn table(grants: &[GrantView]) -> Table {
             grant.server.as_str().into(),
             grant.tool.as_deref().unwrap_or("(all)").into(),
             grant.stage.as_str().into(),
-            shown(&grant.changed.time),
+            shown(format_args!("{:.3}", grant.changed.time)),
             grant.changed.who(),
         ]);
     }

@@ -5,15 +5,18 @@ use std::path::PathBuf;
 use onedoor_model::ids::IssuerName;
 use reqwest::Method;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{
     access::Access,
+    answer::Unintelligible,
+    client::Client,
     document,
     edited::Edited,
-    etag::IfMatchArgs,
+    etag::{ETag, IfMatchArgs},
     failure::Failure,
     format::{Format, FormatArgs},
-    listing::{self, Pages},
+    listing::{self, Pages, read_all},
     process::Process,
     registered::{self, Kind},
     request::Request,
@@ -105,10 +108,10 @@ pub(super) async fn run(args: Args, process: &mut Process<'_>) -> Result<(), Fai
             listing::show(pages, format, process, table).await
         }
         Action::Show { name } => {
-            let answer = client.send(&Request::get([KIND.path, name.as_str()])).await?;
+            let issuer = find(&client, &name).await?;
             match format {
-                Format::Json => process.out.json(&answer.value()?)?,
-                Format::Table => process.out.table(&answer.read::<IssuerView>()?.facts())?,
+                Format::Json => process.out.json(&issuer)?,
+                Format::Table => process.out.table(&read(issuer)?.facts())?,
             }
             Ok(())
         }
@@ -129,10 +132,14 @@ pub(super) async fn run(args: Args, process: &mut Process<'_>) -> Result<(), Fai
             if_match,
         } => {
             let edited = Edited::of(document::read(&file, process.input)?)?;
-            let path = [KIND.path, name.as_str()];
-            let version =
-                registered::version_of(&client, path, if_match.if_match.or(edited.version), process).await?;
-            let request = Request::command(Method::PUT, path)?
+            let version = match if_match.if_match.or(edited.version) {
+                Some(version) => version,
+                None => ETag::of(read(find(&client, &name).await?)?.version),
+            };
+            process.notes.line(&format!(
+                "changing issuer {name}, last changed at revision {version}"
+            ))?;
+            let request = Request::command(Method::PUT, [KIND.path, name.as_str()])?
                 .document(edited.document)
                 .if_match(version)?
                 .reason(reason.as_deref())?;
@@ -142,6 +149,24 @@ pub(super) async fn run(args: Args, process: &mut Process<'_>) -> Result<(), Fai
             registered::remove(KIND, &client, name.as_str(), reason, process).await
         }
     }
+}
+
+/// An issuer as the list of all gives it: the API shows no single one.
+async fn find(client: &Client, name: &IssuerName) -> Result<Value, Failure> {
+    let mut pages = Pages::new(client, Request::get([KIND.path]), KIND.path);
+    while let Some(issuers) = pages.next().await? {
+        if let Some(issuer) = read_all::<Value>(&issuers)?
+            .into_iter()
+            .find(|issuer| issuer["name"] == name.as_str())
+        {
+            return Ok(issuer);
+        }
+    }
+    Err(Failure::NotFound(format!("issuer {name}")))
+}
+
+fn read(issuer: Value) -> Result<IssuerView, Unintelligible> {
+    Ok(serde_json::from_value(issuer)?)
 }
 
 fn table(issuers: &[IssuerView]) -> Table {
@@ -166,7 +191,7 @@ fn table(issuers: &[IssuerView]) -> Table {
                 "data"
             }
             .into(),
-            shown(&issuer.changed.time),
+            shown(format_args!("{:.3}", issuer.changed.time)),
             issuer.changed.who(),
         ]);
     }
@@ -199,7 +224,7 @@ impl IssuerView {
         }
         table.row([
             "changed".into(),
-            format!("version {}, by {}", self.version, self.changed).into(),
+            format!("at revision {}, by {}", self.version, self.changed).into(),
         ]);
         table
     }

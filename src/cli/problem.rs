@@ -98,10 +98,10 @@ impl Problem {
         match (self.if_match, self.document.current_version) {
             (Some(given), Some(now)) => {
                 lines.push(format!(
-                    "the command was for version {given}, there is version {now} now"
+                    "the command was for revision {given} of it, there is revision {now} now"
                 ));
             }
-            (None, Some(now)) => lines.push(format!("there is version {now} now")),
+            (None, Some(now)) => lines.push(format!("there is revision {now} of it now")),
             (Some(_) | None, None) => {}
         }
         lines.extend(

@@ -4,8 +4,8 @@ use reqwest::Method;
 use serde::de::DeserializeOwned;
 
 use super::{
-    answer::Answer, client::Client, etag::ETag, failure::Failure, format::Format, process::Process,
-    request::Request, server::ReasonArgs, table::Table,
+    answer::Answer, client::Client, failure::Failure, format::Format, process::Process, request::Request,
+    server::ReasonArgs, table::Table,
 };
 
 /// What they are called.
@@ -45,23 +45,6 @@ pub(super) fn announce(kind: Kind, answer: &Answer, process: &mut Process<'_>) -
         "{} in force since revision {revision}{earlier}",
         kind.name
     ))?)
-}
-
-/// The version that a command is given for: the one that was asked for, else the one that is there, which is shown.
-pub(super) async fn version_of<const N: usize>(
-    client: &Client,
-    path: [&str; N],
-    asked: Option<ETag>,
-    process: &mut Process<'_>,
-) -> Result<ETag, Failure> {
-    if let Some(version) = asked {
-        return Ok(version);
-    }
-    let version = client.send(&Request::get(path)).await?.etag()?;
-    process
-        .notes
-        .line(&format!("replacing version {version} of {}", path.join(" ")))?;
-    Ok(version)
 }
 
 /// Removes one.

@@ -66,8 +66,13 @@ pub(super) async fn run(args: Args, process: &mut Process<'_>) -> Result<(), Fai
             if_match,
         } => {
             let edited = Edited::of(document::read(&file, process.input)?)?;
-            let asked = if_match.if_match.or(edited.version);
-            let version = registered::version_of(&client, [KIND.path], asked, process).await?;
+            let version = match if_match.if_match.or(edited.version) {
+                Some(version) => version,
+                None => client.send(&Request::get([KIND.path])).await?.etag()?,
+            };
+            process
+                .notes
+                .line(&format!("replacing settings, last changed at revision {version}"))?;
             let request = Request::command(Method::PUT, [KIND.path])?
                 .document(edited.document)
                 .if_match(version)?

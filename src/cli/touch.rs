@@ -2,13 +2,14 @@
 
 use std::{borrow::Cow, fmt};
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
 /// A change.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Touch {
     pub(super) revision: u64,
-    pub(super) time: String,
+    pub(super) time: Timestamp,
     pub(super) actor: Option<Actor>,
     pub(super) reason: Option<String>,
 }
@@ -31,6 +32,11 @@ pub(super) enum Actor {
 }
 
 impl Touch {
+    /// Who and when.
+    pub(super) fn signature(&self) -> String {
+        format!("{} at {:.3}", self.who(), self.time)
+    }
+
     /// Who, where that is known.
     pub(super) fn who(&self) -> Cow<'static, str> {
         who(self.actor.as_ref())
@@ -67,7 +73,7 @@ impl fmt::Display for Actor {
 impl fmt::Display for Touch {
     /// Who, when and why, on one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at {}", self.who(), self.time)?;
+        f.write_str(&self.signature())?;
         match &self.reason {
             Some(reason) => write!(f, ": {reason}"),
             None => Ok(()),
@@ -88,10 +94,13 @@ mod tests {
         let system = json!({"kind": "system", "name": "bootstrap"});
         let later = json!({"kind": "delegate", "name": "x"});
         for (actor, expected) in [
-            (user, "Addie Min (5c07) at 2026-11-24T07:00:00Z: leaked key"),
-            (app, "app batch at 2026-11-24T07:00:00Z: leaked key"),
-            (system, "onedoor (bootstrap) at 2026-11-24T07:00:00Z: leaked key"),
-            (later, "somebody at 2026-11-24T07:00:00Z: leaked key"),
+            (user, "Addie Min (5c07) at 2026-11-24T07:00:00.000Z: leaked key"),
+            (app, "app batch at 2026-11-24T07:00:00.000Z: leaked key"),
+            (
+                system,
+                "onedoor (bootstrap) at 2026-11-24T07:00:00.000Z: leaked key",
+            ),
+            (later, "somebody at 2026-11-24T07:00:00.000Z: leaked key"),
         ] {
             let touch = json!({"revision": 7, "time": "2026-11-24T07:00:00Z", "actor": actor, "reason": "leaked key"});
             assert_eq!(
@@ -101,6 +110,6 @@ mod tests {
         }
         let bare: Touch =
             serde_json::from_value(json!({"revision": 7, "time": "2026-11-24T07:00:00Z"})).unwrap();
-        assert_eq!(bare.to_string(), "somebody at 2026-11-24T07:00:00Z");
+        assert_eq!(bare.to_string(), "somebody at 2026-11-24T07:00:00.000Z");
     }
 }

@@ -1,6 +1,8 @@
 //! An issuer's keys, kept and renewed.
 
 mod schedule;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::HashMap, sync::Arc};
 

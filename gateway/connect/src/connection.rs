@@ -110,12 +110,6 @@ impl Lease {
         }
     }
 
-    /// The address at the other end.
-    #[must_use]
-    pub fn peer(&self) -> IpAddr {
-        self.connection.peer
-    }
-
     #[cfg(test)]
     pub(crate) fn is_closed(&self) -> bool {
         self.connection.is_closed()
@@ -162,17 +156,6 @@ impl Lease {
             .headers_mut()
             .insert(HOST, self.destination.authority.clone());
         request
-    }
-}
-
-impl SendError {
-    /// The reason as audits and `docs/errors.md` name it.
-    #[must_use]
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Self::NotSent { .. } => "upstream_unreachable",
-            Self::MaybeSent { .. } => "upstream_broken",
-        }
     }
 }
 

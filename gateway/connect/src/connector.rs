@@ -138,20 +138,6 @@ impl std::fmt::Display for Stage {
     }
 }
 
-impl ConnectError {
-    /// The reason as audits and `docs/errors.md` name it.
-    #[must_use]
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Self::Resolve(_) | Self::NoAddress => "upstream_unresolved",
-            Self::Forbidden(_) => "upstream_address_forbidden",
-            Self::Tcp(_) | Self::Broken(_) => "upstream_unreachable",
-            Self::Tls(_) => "upstream_tls_failed",
-            Self::TimedOut(_) => "upstream_connect_timed_out",
-        }
-    }
-}
-
 /// Speaks HTTP/1.1 over a stream, and waits until a request can be taken.
 async fn start<S>(stream: S, peer: IpAddr) -> Result<Connection, ConnectError>
 where

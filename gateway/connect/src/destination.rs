@@ -65,17 +65,11 @@ impl Destination {
             authority,
         })
     }
-
-    /// Whether the connection is over TLS.
-    #[must_use]
-    pub fn is_secure(&self) -> bool {
-        self.tls.is_some()
-    }
 }
 
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.is_secure() { "https" } else { "http" };
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
         write!(f, "{scheme}://{}:{}", self.host, self.port)
     }
 }

@@ -77,12 +77,6 @@ impl Pool {
         }
     }
 
-    /// Where its connections go.
-    #[must_use]
-    pub fn destination(&self) -> &Destination {
-        &self.destination
-    }
-
     /// A connection that is ready: a kept one, else a fresh one. The policy is applied to kept ones too, as it may have
     /// changed since.
     ///

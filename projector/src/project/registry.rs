@@ -50,7 +50,7 @@ pub(crate) enum Touched {
     GrantsRemoved(ServerId),
     Block(Arc<Versioned<Block>>),
     BlockRemoved(BlockId),
-    Issuer(Arc<Versioned<Issuer>>),
+    Issuer(Arc<Versioned<Arc<Issuer>>>),
     IssuerRemoved(IssuerName),
     Settings(Arc<Versioned<Settings>>),
 }

@@ -1,17 +1,17 @@
 //! However a projection came about, it is the same.
 
-use std::{path::Path, pin::pin, sync::Arc, task::Poll};
+use std::{collections::BTreeSet, num::NonZeroU32, path::Path, pin::pin, sync::Arc, task::Poll};
 
 use bytes::Bytes;
 use onedoor_log::{AppendError, Bounds, EventLog, Partition, ReadError, Record, Stream};
 use onedoor_model::ids::{Digest, Offset};
-use onedoor_projector::{Store, run};
+use onedoor_projector::{CallQuery, Store, run};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     story,
-    support::{P0, Projector, Room, Writer, caught_up, memory, open, soon},
+    support::{P0, Projector, Room, Writer, caught_up, memory, open, rows, soon},
 };
 
 /// A log whose reads come in small steps, so that there are many transactions, and can be held up.
@@ -231,4 +231,54 @@ async fn a_zombie_writes_nothing() {
     soon(gate.begun.acquire()).await.unwrap().forget();
     assert_eq!(room.store.digest().await.unwrap(), digest);
     zombie.stop().await.unwrap();
+}
+
+/// A retried append may leave an event in the log twice.
+#[tokio::test]
+async fn what_was_appended_twice_counts_once() {
+    let log = memory().await;
+    let mut writer = Writer::begin(&log).await;
+    story::registry(&mut writer).await;
+    story::traffic(&mut writer, &mut Writer::new(&log, "replica-2"), 3).await;
+    let room = Room::of(&log).await;
+    let once = room
+        .store
+        .calls(&CallQuery::all(NonZeroU32::MAX))
+        .await
+        .unwrap()
+        .items
+        .len();
+    for stream in Stream::ALL {
+        let end = log.bounds(stream, P0).await.unwrap().end;
+        for offset in 0..end.0 {
+            writer.again(stream, Offset(offset)).await;
+        }
+    }
+    let projector = Projector::start(&log, &room.store);
+    caught_up(&log, &room.store).await;
+    projector.stop().await.unwrap();
+    assert_eq!(
+        room.store
+            .calls(&CallQuery::all(NonZeroU32::MAX))
+            .await
+            .unwrap()
+            .items
+            .len(),
+        once
+    );
+    for (sql, expected) in [
+        ("SELECT 'all ' || count(*) FROM denial_counts", "all 6"),
+        ("SELECT 'all ' || count(*) FROM failed_authentications", "all 3"),
+        (
+            "SELECT 'twice ' || count(*) FROM registry_history GROUP BY event_id HAVING count(*) > 1",
+            "",
+        ),
+    ] {
+        let expected: BTreeSet<_> = Some(expected.to_owned())
+            .into_iter()
+            .filter(|row| !row.is_empty())
+            .collect();
+        assert_eq!(rows(room.folder.path(), sql).await, expected, "{sql}");
+    }
+    assert_eq!(room.store.digest().await.unwrap(), in_one_go(&log).await);
 }

@@ -9,11 +9,10 @@ use onedoor_model::{
     registry::{Change, ManifestSubmitted, RegistryEvent, ServerChosen, State},
 };
 use onedoor_projector::Store;
-use sqlx::{ConnectOptions as _, Connection as _, sqlite::SqliteConnectOptions};
 
 use crate::{
     story,
-    support::{P0, Projector, Room, Writer, caught_up, manifest, memory},
+    support::{P0, Projector, Room, Writer, caught_up, manifest, memory, rows},
 };
 
 async fn folded(log: &Arc<dyn EventLog>) -> State {
@@ -27,19 +26,6 @@ async fn folded(log: &Arc<dyn EventLog>) -> State {
         state.apply(record.offset, &event).unwrap();
     }
     state
-}
-
-/// The rows of a query whose one column is text.
-async fn rows(folder: &Path, sql: &'static str) -> BTreeSet<String> {
-    let path = folder.join("projection.db");
-    let mut connection = SqliteConnectOptions::new()
-        .filename(path)
-        .connect()
-        .await
-        .unwrap();
-    let rows: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap();
-    connection.close().await.unwrap();
-    rows.into_iter().collect()
 }
 
 #[tokio::test]

@@ -217,7 +217,11 @@ pub(crate) async fn traffic(writer: &mut Writer, dead: &mut Writer, rounds: u32)
     }
     let closed = writer.close(dead.boot, BootEnd::Died).await;
     writer.again(Stream::Audit, closed).await;
-    // It lived after all, and writes on.
+    // It lived after all, is closed once more, and lives still.
+    for _ in 0..2 {
+        dead.call(server, "finance", "pay", "bob").await;
+        writer.close(dead.boot, BootEnd::Died).await;
+    }
     dead.call(server, "finance", "pay", "bob").await;
     writer.close(BootId(Uuid::now_v7()), BootEnd::Died).await;
     let boot = writer.boot;

@@ -1,6 +1,6 @@
 //! A log, a writer of events, and projectors of it.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -20,6 +20,7 @@ use onedoor_model::{
     registry::{Change, CommandStamp, LogCreated, ManifestSubmitted, RegistryEvent, Stage},
 };
 use onedoor_projector::{ProjectorError, Store, run};
+use sqlx::{ConnectOptions as _, Connection as _, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -338,4 +339,17 @@ pub(crate) async fn caught_up(log: &Arc<dyn EventLog>, store: &Store) {
             soon(store.reached(stream, P0, Offset(last))).await;
         }
     }
+}
+
+/// The rows of a query whose one column is text.
+pub(crate) async fn rows(folder: &Path, sql: &'static str) -> BTreeSet<String> {
+    let path = folder.join("projection.db");
+    let mut connection = SqliteConnectOptions::new()
+        .filename(path)
+        .connect()
+        .await
+        .unwrap();
+    let rows: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    rows.into_iter().collect()
 }

@@ -116,7 +116,7 @@ impl ServerView {
         fact("registered", format!("by {}", self.registered).into());
         fact(
             "changed",
-            format!("version {}, by {}", self.version, self.changed).into(),
+            format!("at revision {}, by {}", self.version, self.changed).into(),
         );
         screen.table(&facts)?;
         screen.blank()?;
@@ -152,7 +152,7 @@ impl ServerView {
         screen: &mut Screen<'_>,
     ) -> io::Result<()> {
         screen.line(&format!(
-            "{doing} {}; it is at version {} of its record",
+            "{doing} {}; last changed at revision {}",
             self.summary(),
             self.version
         ))?;
@@ -201,7 +201,7 @@ impl ServerView {
         ]);
         for version in &self.versions {
             let approved = match &version.approved_by {
-                Some(touch) => format!("by {touch}").into(),
+                Some(touch) => format!("by {}", touch.signature()).into(),
                 None if version.approved => "yes".into(),
                 None => "no".into(),
             };
@@ -210,7 +210,7 @@ impl ServerView {
                 version.version.as_str().into(),
                 self.stage_of(version.number).into(),
                 approved,
-                format!("by {}", version.submitted).into(),
+                format!("by {}", version.submitted.signature()).into(),
                 shown(version.tools),
                 version.digest.as_str().into(),
             ]);

@@ -27,7 +27,7 @@ fn page(calls: &[Value], next: Option<&str>) -> Reply {
 
 #[tokio::test]
 async fn a_table_says_who_called_what_and_how_it_ended() {
-    let mut denied = json!({"time": "2026-11-24T06:59:00.000Z", "call": "b", "outcome": "denied", "operation": "tools/call",
+    let mut denied = json!({"time": "2026-11-24T06:59:00.000Z", "call": "b", "outcome": "denied", "operation": "tools/list",
         "issuer": "demo", "tenant": "t", "client": "a4f1", "tokenId": "k", "grants": [], "revision": 12});
     denied["cause"] = "no_grant".into();
     let stub = Stub::new([page(&[call("convert", "Ana Lyst"), denied], None)]).await;
@@ -54,9 +54,9 @@ async fn a_table_says_who_called_what_and_how_it_ended() {
     assert_eq!(
         ran.out,
         format!(
-            "TIME                      USER             CLIENT  SERVER   TOOL     OUTCOME                  MS    TRACE\n\
-             2026-11-24T07:00:00.123Z  Ana Lyst (1a6d)  7d30    finance  convert  not_dispatched: revoked  12.3  {TRACE}\n\
-             2026-11-24T06:59:00.000Z  -                a4f1    -        -        denied: no_grant         -     -\n"
+            "TIME                      USER             CLIENT  SERVER   TOOL          OUTCOME                  MS    TRACE\n\
+             2026-11-24T07:00:00.123Z  Ana Lyst (1a6d)  7d30    finance  convert       not_dispatched: revoked  12.3  {TRACE}\n\
+             2026-11-24T06:59:00.000Z  -                a4f1    -        (tools/list)  denied: no_grant         -     -\n"
         )
     );
     assert_eq!(
@@ -75,7 +75,7 @@ async fn names_cannot_rewrite_the_screen() {
         "\u{202e}nimdA\u{9b}31m",
     );
     for format in ["table", "csv", "json"] {
-        let stub = Stub::new([page(&[evil.clone()], None)]).await;
+        let stub = Stub::new([page(std::slice::from_ref(&evil), None)]).await;
         let ran = onedoor(&["audit", "calls", "--format", format, "--url", &stub.url]).await;
         let active = |c: char| (c.is_control() && !matches!(c, '\n' | '\r')) || c == '\u{202e}';
         assert!(!ran.out.contains(active), "{format}: {:?}", ran.out);

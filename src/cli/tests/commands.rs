@@ -1,9 +1,10 @@
 //! What commands send, and how often.
 
+use clap::CommandFactory;
 use serde_json::json;
 
 use super::{
-    Ran, onedoor, run, server,
+    CommandLine, Ran, onedoor, run, server,
     stub::{Reply, Stub},
 };
 
@@ -276,6 +277,42 @@ async fn shown_settings_can_be_edited_and_given_back() {
 }
 
 #[tokio::test]
+async fn an_issuer_is_changed_as_it_was_last_seen() {
+    let issuer = json!({"name": "demo", "urls": ["u"], "tenants": ["t"], "jwksUri": "k", "authorizationServer": "a",
+        "algorithms": ["RS256"], "data": {"audiences": ["d"], "clients": ["c"]}, "version": 6,
+        "changed": {"revision": 6, "time": "2026-11-24T07:00:06Z"}});
+    let stub = Stub::new([
+        Reply::json(200, &json!({"issuers": [issuer]})),
+        Reply::json(200, &issuer).header("onedoor-revision", "7"),
+        Reply::json(200, &issuer).header("onedoor-revision", "8"),
+    ])
+    .await;
+    let update = ["issuer", "update", "demo", "-", "--url", &stub.url];
+    let ran = run(&update, Some("t"), "{\"name\": \"demo\"}").await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(stub.seen()[1].header("if-match"), Some("\"6\""));
+    let mut edited = issuer.clone();
+    edited["version"] = 5.into();
+    assert_eq!(run(&update, Some("t"), &edited.to_string()).await.code, 0);
+    let path = "/api/v1/issuers";
+    assert_eq!(
+        stub.asked(),
+        [
+            format!("GET {path}"),
+            format!("PUT {path}/demo"),
+            format!("PUT {path}/demo")
+        ]
+    );
+    let given_back = &stub.seen()[2];
+    assert_eq!(
+        given_back.header("if-match"),
+        Some("\"5\""),
+        "what was edited counts, not what is there now"
+    );
+    assert!(given_back.json().get("changed").is_none());
+}
+
+#[tokio::test]
 async fn wrong_usage_ends_with_two_and_asks_nothing() {
     let stub = Stub::new([]).await;
     let wrong: [&[&str]; 9] = [
@@ -301,4 +338,25 @@ async fn wrong_usage_ends_with_two_and_asks_nothing() {
         assert_eq!(ran.code, 2, "{args:?} {ran:?}");
     }
     assert!(stub.asked().is_empty());
+}
+
+/// clap takes two arguments of one id for the same, without a word: `--user` of an audit would be the user to act as.
+#[test]
+fn no_verb_has_an_option_with_the_id_of_one_it_inherits() {
+    fn walk(command: &clap::Command, inherited: &[String]) {
+        let mut globals = inherited.to_vec();
+        for argument in command.get_arguments() {
+            let id = argument.get_id().to_string();
+            assert!(
+                !inherited.contains(&id),
+                "{} has another {id}",
+                command.get_name()
+            );
+            globals.extend(argument.is_global_set().then_some(id));
+        }
+        for verb in command.get_subcommands() {
+            walk(verb, &globals);
+        }
+    }
+    walk(&CommandLine::command(), &[]);
 }

@@ -33,8 +33,8 @@ async fn what_won_is_told_in_words() {
     assert_eq!(
         told,
         "Sorry: the server was disabled (409 version_passed)\n  \
-         the command was for version 17, there is version 21 now\n  \
-         revision 21 won, by Addie Min (5c07) at 2026-11-24T07:00:21Z: leaked key\n\
+         the command was for revision 17 of it, there is revision 21 now\n  \
+         revision 21 won, by Addie Min (5c07) at 2026-11-24T07:00:21.000Z: leaked key\n\
          hint: look at what is there now, then decide anew\n"
     );
 }
@@ -57,8 +57,8 @@ async fn every_fault_of_the_input_is_told() {
     assert_eq!(
         ran.err,
         "error: Sorry: the manifest is not valid (422 manifest_invalid)\n\
-         POINTER                          PROBLEM          HINT\n\
-         /_meta/dev.onedoor~1server/slug  is missing       add a slug\n\
+         POINTER                          PROBLEM        HINT\n\
+         /_meta/dev.onedoor~1server/slug  is missing     add a slug\n\
          (the document)                   has \\u{1b}[2J\n"
     );
 }
@@ -210,6 +210,19 @@ async fn a_manifest_is_checked_without_a_door() {
     let told: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!((ran.code, &told["valid"]), (1, &json!(false)));
     assert_eq!(told["errors"].as_array().unwrap().len(), faults);
+
+    let valid = json!({"$schema": "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json",
+        "name": "com.example/finance", "description": "Books amounts", "version": "1.0.0",
+        "remotes": [{"type": "streamable-http", "url": "https://finance.example.com/mcp"}],
+        "_meta": {"dev.onedoor/server": {"slug": "finance", "owner": "finance-team", "audience": "api://finance",
+            "requiredScope": "finance.call", "strategy": "gateway-issued",
+            "tools": [{"name": "book", "description": "Books", "inputSchema": {"type": "object"}}]}}});
+    let ran = run(&["manifest", "check", "-"], None, &valid.to_string()).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(
+        ran.out,
+        "finance is valid: 1 tool (book); tokens for api://finance, scope finance.call, at https://finance.example.com/mcp\n"
+    );
 
     let ran = run(&["manifest", "check", "/nonexistent/manifest.json"], None, "").await;
     assert_eq!(ran.code, 1);

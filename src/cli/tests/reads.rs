@@ -29,12 +29,12 @@ title        Finance
 description  Books and converts amounts
 owner        finance-team
 url          http://127.0.0.1:9001/mcp
-registered   by Otto (id-Otto) at 2026-11-24T07:00:02Z
-changed      version 17, by Sam (id-Sam) at 2026-11-24T07:00:17Z
+registered   by Otto (id-Otto) at 2026-11-24T07:00:02.000Z
+changed      at revision 17, by Sam (id-Sam) at 2026-11-24T07:00:17.000Z
 
-VERSION  OF THE OWNER  STAGE       APPROVED                                SUBMITTED                                 TOOLS  DIGEST
-1        1.0.0         production  by Sam (id-Sam) at 2026-11-24T07:00:03Z  by Otto (id-Otto) at 2026-11-24T07:00:02Z  2      aa11
-2        1.1.0         qa          no                                      by Otto (id-Otto) at 2026-11-24T07:00:16Z  2      bb22
+VERSION  OF THE OWNER  STAGE       APPROVED                                     SUBMITTED                                      TOOLS  DIGEST
+1        1.0.0         production  by Sam (id-Sam) at 2026-11-24T07:00:03.000Z  by Otto (id-Otto) at 2026-11-24T07:00:02.000Z  2      aa11
+2        1.1.0         qa          no                                           by Otto (id-Otto) at 2026-11-24T07:00:16.000Z  2      bb22
 
 VERSION  OWNER         URL                        AUDIENCE       SCOPE         STRATEGY
 1        finance-team  http://127.0.0.1:9001/mcp  api://finance  finance.call  gateway-issued
@@ -133,14 +133,16 @@ async fn issuers_and_blocks_are_listed() {
         "authorizationServer": "http://idp", "algorithms": ["RS256"], "data": plane, "version": 1, "changed": touch});
     let stub = Stub::new([
         Reply::json(200, &json!({"issuers": [issuer]})),
-        Reply::json(200, &issuer),
+        Reply::json(200, &json!({"issuers": [], "nextCursor": "c"})),
+        Reply::json(200, &json!({"issuers": [issuer]})),
+        Reply::json(200, &json!({"issuers": [issuer]})),
         Reply::json(200, &json!({"blocks": []})),
     ])
     .await;
     let ran = onedoor(&["issuer", "list", "--url", &stub.url]).await;
     assert!(
         ran.out
-            .contains("demo  http://idp/v2.0  t        RS256       data    2026-11-24T07:00:01Z"),
+            .contains("demo  http://idp/v2.0  t        RS256       data    2026-11-24T07:00:01.000Z"),
         "{ran:?}"
     );
     let ran = onedoor(&["issuer", "show", "demo", "--url", &stub.url]).await;
@@ -150,6 +152,11 @@ async fn issuers_and_blocks_are_listed() {
         "{ran:?}"
     );
     assert!(ran.out.contains("its tokens are no good there"), "{ran:?}");
+    let ran = onedoor(&["issuer", "show", "other", "--url", &stub.url]).await;
+    assert_eq!(
+        (ran.code, ran.err.as_str()),
+        (5, "error: there is no issuer other\n")
+    );
     let ran = onedoor(&["block", "list", "--url", &stub.url]).await;
     assert_eq!((ran.code, ran.out.lines().count()), (0, 1), "{ran:?}");
 }

@@ -1,10 +1,6 @@
 //! An admin API that answers by script and remembers what it was asked.
 
-use std::{
-    collections::VecDeque,
-    io,
-    sync::{Arc, Mutex},
-};
+use std::{collections::VecDeque, io, sync::Arc};
 
 use axum::{
     Router,
@@ -14,6 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::stream;
+use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
@@ -57,7 +54,7 @@ impl Stub {
 
     /// All requests so far.
     pub(super) fn seen(&self) -> Vec<Seen> {
-        self.shared.seen.lock().unwrap().clone()
+        self.shared.seen.lock().clone()
     }
 
     /// Method and target of all requests so far.
@@ -107,13 +104,13 @@ async fn answer(
     headers: HeaderMap,
     body: String,
 ) -> Response {
-    shared.seen.lock().unwrap().push(Seen {
+    shared.seen.lock().push(Seen {
         method,
         target: uri.to_string(),
         headers,
         body,
     });
-    match shared.script.lock().unwrap().pop_front() {
+    match shared.script.lock().pop_front() {
         Some(Reply(response)) => response,
         None => (
             StatusCode::INTERNAL_SERVER_ERROR,

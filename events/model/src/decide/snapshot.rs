@@ -54,7 +54,7 @@ impl Snapshot {
             blocks,
             issuers: state
                 .issuers()
-                .map(|i| (i.value.name.clone(), Arc::new(i.value.clone())))
+                .map(|i| (i.value.name.clone(), Arc::clone(&i.value)))
                 .collect(),
             settings: Arc::new(
                 state

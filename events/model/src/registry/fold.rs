@@ -314,8 +314,10 @@ impl State {
                 self.blocks.remove(&chosen.id);
             }
             Change::IssuerTrusted(issuer) => {
-                self.issuers
-                    .insert(issuer.name.clone(), versioned((**issuer).clone(), touch));
+                self.issuers.insert(
+                    issuer.name.clone(),
+                    versioned(Arc::new((**issuer).clone()), touch),
+                );
             }
             Change::IssuerDistrusted(chosen) => {
                 self.issuers.remove(&chosen.name);

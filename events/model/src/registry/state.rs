@@ -25,7 +25,8 @@ pub struct State {
     pub(super) slugs: OrdMap<Slug, ServerId>,
     pub(super) grants: OrdMap<GrantId, Arc<Versioned<Grant>>>,
     pub(super) blocks: OrdMap<BlockId, Arc<Versioned<Block>>>,
-    pub(super) issuers: OrdMap<IssuerName, Arc<Versioned<Issuer>>>,
+    /// Issuers are shared with every snapshot: who is the same value is the same issuer, unchanged.
+    pub(super) issuers: OrdMap<IssuerName, Arc<Versioned<Arc<Issuer>>>>,
     pub(super) settings: Option<Arc<Versioned<Settings>>>,
     #[serde(serialize_with = "as_pairs")]
     pub(super) commands: OrdMap<CommandKey, CommandRecord>,
@@ -168,13 +169,13 @@ impl State {
     }
 
     /// All trusted issuers, by name.
-    pub fn issuers(&self) -> impl Iterator<Item = &Arc<Versioned<Issuer>>> {
+    pub fn issuers(&self) -> impl Iterator<Item = &Arc<Versioned<Arc<Issuer>>>> {
         self.issuers.values()
     }
 
     /// A trusted issuer by its name.
     #[must_use]
-    pub fn issuer(&self, name: &IssuerName) -> Option<&Arc<Versioned<Issuer>>> {
+    pub fn issuer(&self, name: &IssuerName) -> Option<&Arc<Versioned<Arc<Issuer>>>> {
         self.issuers.get(name)
     }
 

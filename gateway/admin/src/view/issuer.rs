@@ -1,5 +1,7 @@
 //! How a trusted issuer is shown.
 
+use std::sync::Arc;
+
 use onedoor_model::registry::{Issuer, Plane, Versioned};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -60,7 +62,7 @@ pub(crate) struct PlaneView {
 impl IssuerView {
     /// How an issuer is shown.
     #[must_use]
-    pub(crate) fn of(issuer: &Versioned<Issuer>) -> Self {
+    pub(crate) fn of(issuer: &Versioned<Arc<Issuer>>) -> Self {
         let Versioned { value, changed } = issuer;
         Self {
             name: value.name.to_string(),

@@ -8,7 +8,7 @@ use http_body_util::BodyExt as _;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
-use super::server::{OK, PATIENCE, Server, acquire, closed, get, in_time, read_request, until, write};
+use super::server::{OK, PATIENCE, Server, acquire, closed, drain, get, in_time, read_request, until, write};
 use crate::{RequestBody, SendError};
 
 #[tokio::test]
@@ -185,6 +185,32 @@ async fn dropping_the_answer_to_come_closes_the_connection() {
     let answer = acquire(&pool).await.send(get("/"));
     assert!(tokio::time::timeout(PATIENCE / 200, answer).await.is_err());
     in_time(peer_gone).await.unwrap();
+}
+
+/// What was not taken yet of a request that nobody waits for any more never arrives.
+#[tokio::test]
+async fn dropping_the_answer_to_come_ends_the_request_too() {
+    const WHOLE: usize = 64 << 20;
+    let (resume, resumed) = oneshot::channel();
+    let (told, taken) = oneshot::channel();
+    let ends = Arc::new(Mutex::new(Some((resumed, told))));
+    let server = Server::start(move |_, mut stream| {
+        let (resumed, told) = ends.lock().take().unwrap();
+        async move {
+            resumed.await.unwrap();
+            told.send(drain(&mut stream).await).unwrap();
+        }
+    })
+    .await;
+    let pool = server.pool();
+    let request = Request::post("/")
+        .body(RequestBody::new(Bytes::from(vec![b'x'; WHOLE])))
+        .unwrap();
+    let answer = acquire(&pool).await.send(request);
+    assert!(tokio::time::timeout(PATIENCE / 200, answer).await.is_err());
+    resume.send(()).unwrap();
+    let taken = in_time(taken).await.unwrap();
+    assert!((1..WHOLE).contains(&taken), "{taken}");
 }
 
 #[tokio::test]

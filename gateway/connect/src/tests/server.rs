@@ -178,6 +178,14 @@ pub(super) async fn write(stream: &mut (impl AsyncWrite + Unpin), text: &str) {
 
 /// Waits until the other end has closed, in whichever way.
 pub(super) async fn closed(stream: &mut (impl AsyncRead + Unpin)) {
-    let mut rest = [0; 1024];
-    while matches!(stream.read(&mut rest).await, Ok(1..)) {}
+    drain(stream).await;
+}
+
+/// Reads until the other end has closed, in whichever way: how many bytes.
+pub(super) async fn drain(stream: &mut (impl AsyncRead + Unpin)) -> usize {
+    let (mut rest, mut total) = (vec![0; 64 * 1024], 0);
+    while let Ok(read @ 1..) = stream.read(&mut rest).await {
+        total += read;
+    }
+    total
 }

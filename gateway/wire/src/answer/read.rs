@@ -90,9 +90,8 @@ impl<'a> Reading<'a> {
     }
 
     fn top(&mut self, value: Value<'_, 'a>) -> Result<(), JsonError> {
-        if value.members(|key, value| self.member(&key, value))?.is_none() {
-            self.note(AnswerFault::NotJsonRpc);
-        }
+        // What is no object has no `jsonrpc` either, and is refused for that.
+        value.members(|key, value| self.member(&key, value))?;
         Ok(())
     }
 

@@ -140,6 +140,14 @@ fn everything_else_is_a_fault() {
         (r#"{"jsonrpc":"2.0","result":{}}"#, Member("id")),
         (r#"{"jsonrpc":"2.0","id":null,"result":{}}"#, Member("id")),
         (r#"{"jsonrpc":"2.0","id":[4],"result":{}}"#, Member("id")),
+        (
+            r#"{"jsonrpc":"2.0","id":[4],"error":{"code":1,"message":""}}"#,
+            Member("id"),
+        ),
+        (
+            r#"{"jsonrpc":"2.0","id":true,"method":"notifications/message"}"#,
+            Member("id"),
+        ),
         (r#"{"jsonrpc":"2.0","id":4,"result":null}"#, Member("result")),
         (r#"{"jsonrpc":"2.0","id":4,"result":[]}"#, Member("result")),
         (r#"{"jsonrpc":"2.0","id":4,"error":"x"}"#, Member("error")),

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -316,6 +316,36 @@ fn spans_are_the_bytes_as_sent() {
     assert_eq!(spans["a"], "[ 1 , 2 ]");
     assert_eq!(spans["b"], r#"{"x": "\u0041" }"#);
     assert_eq!(spans["c"], "-1.50e+3");
+}
+
+#[test]
+fn an_error_of_its_own_that_a_visitor_swallows_does_not_close_the_object() {
+    #[derive(Debug)]
+    struct Stop;
+    impl From<JsonError> for Stop {
+        fn from(_: JsonError) -> Self {
+            Self
+        }
+    }
+    let read = Document::new(br#"{"a":{"x":1}"#).unwrap().read(|value| {
+        value.members(|_, value| {
+            let stopped = value.members(|_, value| value.raw().map_err(Stop::from).and(Err(Stop)));
+            assert!(stopped.is_err());
+            Ok::<_, JsonError>(())
+        })
+    });
+    assert!(read.is_err(), "one brace has closed two objects");
+}
+
+fn string<'a>(value: Value<'_, 'a>) -> Result<Option<Cow<'a, str>>, JsonError> {
+    value.string()
+}
+
+#[test]
+fn text_without_escapes_is_borrowed() {
+    let read = |text: &'static str| Document::new(text.as_bytes()).unwrap().read(string);
+    assert!(matches!(read(r#""plain é""#), Ok(Some(Cow::Borrowed("plain é")))));
+    assert!(matches!(read(r#""\n""#), Ok(Some(Cow::Owned(_)))));
 }
 
 /// JSON values with few distinct keys, so that objects often have one twice.

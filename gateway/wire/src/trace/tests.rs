@@ -88,6 +88,10 @@ fn a_tracestate_is_kept_or_dropped_whole() {
     assert_eq!(kept(&sized(257)), None, "value too long");
     assert_eq!(sized(256).len(), 511);
     assert_eq!(kept(&sized(256)), Some(sized(256)));
+    let longest = sized(256).replace("b=", "bb=");
+    assert_eq!(kept(&longest), Some(longest), "512 characters");
+    let longest_key = format!("{}=1", "k".repeat(256));
+    assert_eq!(kept(&longest_key), Some(longest_key));
     assert_eq!(kept(&format!("{},c=", sized(256))), None, "empty value");
     assert_eq!(
         kept(&format!("{},c=1", sized(256))),

@@ -45,6 +45,7 @@ fn other_bodies_are_refused() {
         "application/json-seq",
         "application/x-json",
         "application/json; charset=utf-16",
+        "application/json; x=é",
     ] {
         let refused = check_transport(&headers(&[("content-type", content_type), BOTH]));
         assert_eq!(refused, Err(Malformed::ContentType), "{content_type}");

@@ -1,0 +1,30 @@
+# Onedoor. `make` alone says what there is.
+.DEFAULT_GOAL := help
+.PHONY: help run test fmt clippy deny dist clean-data
+
+help: ## Show this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Build, then start the door with a development identity provider and two demonstration servers
+	cargo build --release --locked --bin onedoor
+	@ln -sfn target/release/onedoor onedoor
+	./onedoor dev
+
+test: ## Everything: format, lints, unit, integration and end-to-end tests, fuzzing for a minute
+	@scripts/test.sh
+
+fmt: ## Format all code
+	cargo fmt --all
+
+clippy: ## Lint all code
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+deny: ## Check dependencies: bans, licences, sources (builds cargo-deny once)
+	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny@0.20.2
+	cargo deny check bans licenses sources
+
+dist: ## Build what is shipped and benchmarked: target/dist/onedoor
+	cargo build --profile dist --locked --bin onedoor
+
+clean-data: ## Forget the state of `make run`
+	rm -rf data

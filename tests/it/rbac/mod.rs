@@ -1,0 +1,4 @@
+//! Who may call what, against the oracle.
+
+mod in_process;
+mod over_http;

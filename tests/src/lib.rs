@@ -1,0 +1,28 @@
+//! What the end-to-end tests are made of: a door to test ([`dev`]), those who speak to it ([`mcp`], [`sdk`], [`admin`], [`raw`]),
+//! those it speaks to ([`upstream`], [`idp`]), and judges that share no code with it ([`oracle`], [`search`]).
+//!
+//! The door is the real binary. `ONEDOOR_BIN` names it; without that, the first test builds it with Cargo.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the support of tests fails by panicking, as tests do"
+)]
+
+pub mod admin;
+pub mod binary;
+pub mod dev;
+pub mod idp;
+pub mod ledger;
+pub mod log;
+pub mod manifest;
+pub mod mcp;
+pub mod oracle;
+pub mod raw;
+pub mod sdk;
+pub mod search;
+pub mod token;
+pub mod upstream;
+pub mod wait;
+pub mod world;

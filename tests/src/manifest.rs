@@ -1,0 +1,63 @@
+//! Manifests of servers that tests register.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+/// A manifest to be changed and submitted.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the members of a manifest, by their names there")]
+pub struct Manifest {
+    pub slug: String,
+    pub url: String,
+    pub owner: String,
+    pub audience: String,
+    pub required_scope: String,
+    pub version: String,
+    pub timeouts: Value,
+    pub tools: Vec<Value>,
+}
+
+impl Manifest {
+    /// A server of this slug at this URL, with these tools, each of which takes any arguments.
+    pub fn new<'a>(slug: &str, url: &str, tools: impl IntoIterator<Item = &'a str>) -> Self {
+        Self {
+            slug: slug.to_owned(),
+            url: url.to_owned(),
+            owner: "team".to_owned(),
+            audience: format!("api://{slug}"),
+            required_scope: format!("{slug}.use"),
+            version: "1.0.0".to_owned(),
+            timeouts: json!({ "connectMs": 2_000, "firstByteMs": 30_000, "totalMs": 60_000 }),
+            tools: tools.into_iter().map(tool).collect(),
+        }
+    }
+}
+
+/// A tool that takes any arguments.
+#[must_use]
+pub fn tool(name: &str) -> Value {
+    json!({ "name": name, "description": format!("The tool {name}"), "inputSchema": { "type": "object" } })
+}
+
+impl fmt::Display for Manifest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let manifest = json!({
+            "$schema": "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json",
+            "name": format!("dev.onedoor.tests/{}", self.slug),
+            "description": "A server of the end-to-end tests",
+            "version": self.version,
+            "remotes": [{ "type": "streamable-http", "url": self.url }],
+            "_meta": { "dev.onedoor/server": {
+                "slug": self.slug,
+                "owner": self.owner,
+                "audience": self.audience,
+                "requiredScope": self.required_scope,
+                "strategy": "gateway-issued",
+                "timeouts": self.timeouts,
+                "tools": self.tools,
+            }},
+        });
+        write!(f, "{manifest:#}")
+    }
+}
