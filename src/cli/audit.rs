@@ -151,9 +151,7 @@ async fn calls(client: &Client, args: CallsArgs, process: &mut Process<'_>) -> R
     }
     sink.close(&mut process.out)?;
     if more {
-        process
-            .notes
-            .line("more calls match: --all shows all of them, --limit NUMBER more of them")?;
+        process.note_after("more calls match: --all shows all of them, --limit NUMBER more of them")?;
     }
     Ok(())
 }

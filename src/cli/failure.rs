@@ -163,7 +163,9 @@ impl Refused {
             (StatusCode::UNAUTHORIZED, _) => {
                 Some("hint: the token must be for the admin plane and not yet expired".to_owned())
             }
-            (StatusCode::CONFLICT, _) => Some("hint: look at what is there now, then decide anew".to_owned()),
+            _ if self.problem.is_overtaken() => {
+                Some("hint: look at what is there now, then decide anew".to_owned())
+            }
             _ => None,
         }
     }

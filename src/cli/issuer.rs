@@ -200,7 +200,7 @@ fn table(issuers: &[IssuerView]) -> Table {
 
 impl IssuerView {
     fn facts(&self) -> Table {
-        let mut table = Table::new(["ISSUER", &self.name]);
+        let mut table = Table::of_one(["ISSUER", &self.name]);
         for (name, values) in [
             ("urls", &self.urls),
             ("tenants", &self.tenants),

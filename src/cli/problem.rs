@@ -76,12 +76,17 @@ impl Problem {
         }
     }
 
+    /// Whether the command was decided on what has changed since.
+    pub(super) fn is_overtaken(&self) -> bool {
+        self.status == StatusCode::CONFLICT && self.document.current_version.is_some()
+    }
+
     fn headline(&self) -> Cow<'_, str> {
         let Document { title, detail, .. } = &self.document;
         match (title.as_str(), detail.as_str()) {
             ("", "") => Cow::Borrowed("the admin API refuses"),
             (text, "") | ("", text) => Cow::Borrowed(text),
-            (title, detail) if detail.contains(title) => Cow::Borrowed(detail),
+            (title, detail) if detail.eq_ignore_ascii_case(title) => Cow::Borrowed(detail),
             (title, detail) => Cow::Owned(format!("{title}: {detail}")),
         }
     }
@@ -116,7 +121,7 @@ impl Problem {
 
 /// Faults as a table.
 pub(super) fn faults(faults: &[Fault]) -> Table {
-    let mut table = Table::new(["POINTER", "PROBLEM", "HINT"]);
+    let mut table = Table::of_one(["POINTER", "PROBLEM", "HINT"]);
     for Fault {
         pointer,
         message,

@@ -21,6 +21,14 @@ pub(crate) struct Process<'a> {
     pub(super) token: Option<Token>,
 }
 
+impl Process<'_> {
+    /// Says something that is to be read after what was answered so far: stdout is buffered, stderr is not.
+    pub(super) fn note_after(&mut self, text: &str) -> io::Result<()> {
+        self.out.flush()?;
+        self.notes.line(text)
+    }
+}
+
 /// Calls `work` with this process's own streams.
 pub(super) fn with<T>(work: impl FnOnce(&mut Process<'_>) -> T) -> T {
     let token = std::env::var(TOKEN_VARIABLE).ok().and_then(Token::new);

@@ -96,7 +96,7 @@ fn show(answer: &Answer, format: Format, process: &mut Process<'_>) -> Result<()
 
 /// Every setting by its path in the document: what is settable grows, and this need not know it.
 fn table(settings: &Value) -> Table {
-    let mut table = Table::new(["SETTING", "VALUE"]);
+    let mut table = Table::of_one(["SETTING", "VALUE"]);
     add("", settings, &mut table);
     table
 }

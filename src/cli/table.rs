@@ -18,17 +18,26 @@ const HEAD: usize = 8;
 pub(super) struct Table {
     header: Vec<String>,
     rows: Vec<Vec<String>>,
+    /// Whether cells may be abbreviated where there is no room.
+    brief: bool,
 }
 
 impl Table {
+    /// A table of many things, one a row.
     pub(super) fn new<const N: usize>(header: [&str; N]) -> Self {
-        let header = header
-            .iter()
-            .map(|name| neutral::line(name).into_owned())
-            .collect();
+        let header = header.map(|name| neutral::line(name).into_owned()).into();
         Self {
             header,
             rows: Vec::new(),
+            brief: true,
+        }
+    }
+
+    /// A table of one thing: what there is to say of it, one fact a row, always in full.
+    pub(super) fn of_one<const N: usize>(header: [&str; N]) -> Self {
+        Self {
+            brief: false,
+            ..Self::new(header)
         }
     }
 
@@ -43,9 +52,30 @@ impl Table {
     pub(super) fn lines(&self, width: Option<u16>) -> Vec<String> {
         let whole = layout(&self.header, &self.rows);
         match width {
-            Some(width) if !fits(&whole, width) => lines_of(&narrow(&self.header, &self.rows, width)),
+            Some(width) if !fits(&whole, width) => lines_of(&self.narrow(width)),
             Some(_) | None => lines_of(&whole),
         }
+    }
+
+    fn narrow(&self, width: u16) -> comfy_table::Table {
+        let mut table = if self.brief {
+            layout(
+                &self.header,
+                &self.rows.iter().map(|row| abbreviated(row)).collect::<Vec<_>>(),
+            )
+        } else {
+            layout(&self.header, &self.rows)
+        };
+        table
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(width);
+        let first = table.column_max_content_widths().first().copied();
+        if let (Some(column), Some(needed)) = (table.column_mut(0), first)
+            && needed <= width / 2
+        {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+        table
     }
 }
 
@@ -72,21 +102,6 @@ fn layout(header: &[String], rows: &[Vec<String>]) -> comfy_table::Table {
     table
 }
 
-fn narrow(header: &[String], rows: &[Vec<String>], width: u16) -> comfy_table::Table {
-    let rows: Vec<_> = rows.iter().map(|row| abbreviated(row)).collect();
-    let mut table = layout(header, &rows);
-    table
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(width);
-    let first = table.column_max_content_widths().first().copied();
-    if let (Some(column), Some(needed)) = (table.column_mut(0), first)
-        && needed <= width / 2
-    {
-        column.set_constraint(ColumnConstraint::ContentWidth);
-    }
-    table
-}
-
 fn fits(table: &comfy_table::Table, width: u16) -> bool {
     let contents = table.column_max_content_widths();
     let needed = table
@@ -101,31 +116,34 @@ fn lines_of(table: &comfy_table::Table) -> Vec<String> {
 }
 
 fn abbreviated(row: &[String]) -> Vec<String> {
-    let mut cells = row.iter();
-    let first = cells.next().cloned();
-    first
-        .into_iter()
-        .chain(cells.map(|cell| abbreviate(cell)))
+    row.iter()
+        .enumerate()
+        .map(|(column, cell)| abbreviate(cell, column > 0))
         .collect()
 }
 
-/// A cell with the ids that stand in it as words cut short, and times without their fractions of a second.
-fn abbreviate(cell: &str) -> String {
+/// A cell with the times that stand in it as words without their fractions of a second, and, if `ids`, the ids cut short.
+fn abbreviate(cell: &str, ids: bool) -> String {
     let mut short = String::with_capacity(cell.len());
     for part in cell.split_inclusive(is_gap) {
         let word = part.trim_end_matches(is_gap);
-        if is_id(word) {
-            short.extend(word.chars().take(HEAD));
-            short.push('…');
-        } else {
-            match (word.split_once('.'), word.strip_suffix('Z')) {
-                (Some((seconds, _)), Some(_)) if is_second(seconds) => short.extend([seconds, "Z"]),
-                (Some(_) | None, Some(_) | None) => short.push_str(word),
+        match whole_seconds(word) {
+            Some(seconds) => short.extend([seconds, "Z"]),
+            None if ids && is_id(word) => {
+                short.extend(word.chars().take(HEAD));
+                short.push('…');
             }
+            None => short.push_str(word),
         }
         short.push_str(&part[word.len()..]);
     }
     short
+}
+
+/// The part of a time (RFC 3339, UTC) before its fraction of a second.
+fn whole_seconds(word: &str) -> Option<&str> {
+    let (seconds, _) = word.strip_suffix('Z')?.split_once('.')?;
+    is_second(seconds).then_some(seconds)
 }
 
 fn is_gap(c: char) -> bool {
@@ -136,7 +154,7 @@ fn is_id(word: &str) -> bool {
     word.len() >= ID && word.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
 }
 
-/// Whether a word is a time to the second (RFC 3339), without its offset.
+/// Whether a word is a time to the second, without its offset.
 fn is_second(word: &str) -> bool {
     let pattern = b"0000-00-00T00:00:00";
     word.len() == pattern.len()
@@ -207,9 +225,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_known_of_one_thing_is_never_abbreviated() {
+        let id = "1a6d40f2-7c3e-4b58-92e1-0f8b5d9c6a71";
+        let mut table = Table::of_one(["ISSUER", "dev"]);
+        table.row(["client apps".into(), format!("{id} {id}").into()]);
+        assert_eq!(
+            table
+                .lines(Some(60))
+                .iter()
+                .filter(|line| line.contains(id))
+                .count(),
+            2
+        );
+    }
+
+    #[test]
     fn only_ids_and_times_are_abbreviated() {
         let id = "0af7651916cd43dd8448eb211c80319c";
-        assert_eq!(abbreviate(&format!("a {id} b")), "a 0af76519… b");
+        assert_eq!(abbreviate(&format!("a {id} b"), true), "a 0af76519… b");
+        assert_eq!(
+            abbreviate(&format!("{id} 2026-11-24T07:00:00.1Z"), false),
+            format!("{id} 2026-11-24T07:00:00Z")
+        );
         for kept in [
             &format!("api://{id}"),
             &format!("http://h/{id}/v2.0"),
@@ -219,7 +256,7 @@ mod tests {
             "",
             "é (ü)",
         ] {
-            assert_eq!(abbreviate(kept), kept);
+            assert_eq!(abbreviate(kept, true), kept);
         }
     }
 }

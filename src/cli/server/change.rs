@@ -47,7 +47,7 @@ pub(super) async fn version(
         version: number,
         reason: reason.as_deref(),
     };
-    done(
+    onward(
         &send(client, &name, verb, &body, Some(version)).await?,
         format,
         process,
@@ -130,10 +130,16 @@ pub(in crate::cli) fn done(
                 .revision()
                 .map_or_else(String::new, |revision| format!(" (revision {revision})"));
             process.out.line(&format!("{}{revision}", server.summary()))?;
-            if let Some(next) = server.next_step() {
-                process.notes.line(&next)?;
-            }
         }
+    }
+    Ok(())
+}
+
+/// Shows what a command has made of a server on its way into production, and what comes next on it.
+pub(super) fn onward(answer: &Answer, format: Format, process: &mut Process<'_>) -> Result<(), Failure> {
+    done(answer, format, process)?;
+    if let Some(next) = answer.read::<ServerView>()?.next_step() {
+        process.note_after(&next)?;
     }
     Ok(())
 }

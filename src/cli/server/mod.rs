@@ -141,7 +141,7 @@ pub(super) async fn run(args: Args, process: &mut Process<'_>) -> Result<(), Fai
         Action::Register { file, reason } => {
             let manifest = document::read(&file, process.input)?;
             let answer = register(&client, manifest, &reason).await?;
-            done(&answer, format, process)
+            change::onward(&answer, format, process)
         }
         Action::Update {
             name,
@@ -155,7 +155,7 @@ pub(super) async fn run(args: Args, process: &mut Process<'_>) -> Result<(), Fai
                 .document(manifest)
                 .if_match(version)?
                 .reason(reason.reason.as_deref())?;
-            done(&client.send(&request).await?, format, process)
+            change::onward(&client.send(&request).await?, format, process)
         }
         Action::Approve(args) => change::version(&client, Verb::Approve, args, format, process).await,
         Action::Promote(args) => change::version(&client, Verb::Promote, args, format, process).await,

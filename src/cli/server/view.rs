@@ -100,7 +100,7 @@ pub(in crate::cli) fn tools<'a>(servers: impl IntoIterator<Item = &'a ServerView
 impl ServerView {
     /// Everything about it.
     pub(super) fn show(&self, screen: &mut Screen<'_>) -> io::Result<()> {
-        let mut facts = Table::new(["SERVER", &self.slug]);
+        let mut facts = Table::of_one(["SERVER", &self.slug]);
         let mut fact = |name: &'static str, value: Cow<'_, str>| facts.row([name.into(), value]);
         fact("status", self.status.as_str().into());
         fact("name", self.name.as_str().into());

@@ -159,4 +159,12 @@ async fn no_more_than_asked_for_is_shown() {
         (3, ""),
         "all of them is not cut off"
     );
+
+    let stub = Stub::new([page(&two(), None)]).await;
+    let ran = onedoor(&["audit", "calls", "--limit", "1", "--url", &stub.url]).await;
+    assert_eq!(ran.out.lines().count(), 2, "{ran:?}");
+    assert!(
+        ran.err.contains("more calls match"),
+        "cut within the last page: {ran:?}"
+    );
 }

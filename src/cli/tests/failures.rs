@@ -1,5 +1,7 @@
 //! How it ends when it does not end well.
 
+use std::io;
+
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -7,6 +9,7 @@ use super::{
     Ran, onedoor, run, server,
     stub::{Reply, Stub},
 };
+use crate::cli::{conclude, failure::Failure, process::Process, screen::Screen};
 
 fn problem(status: u16, reason: &str, detail: &str, more: &serde_json::Value) -> Reply {
     let mut problem = json!({"type": format!("https://onedoor.dev/problems/{reason}"), "title": "Sorry", "status": status,
@@ -36,6 +39,31 @@ async fn what_won_is_told_in_words() {
          the command was for revision 17 of it, there is revision 21 now\n  \
          revision 21 won, by Addie Min (5c07) at 2026-11-24T07:00:21.000Z: leaked key\n\
          hint: look at what is there now, then decide anew\n"
+    );
+}
+
+#[tokio::test]
+async fn only_what_was_overtaken_is_to_be_looked_at_again() {
+    let stub = Stub::new([problem(
+        409,
+        "not_approved",
+        "version 1 is not approved",
+        &json!({}),
+    )])
+    .await;
+    let ran = onedoor(&[
+        "server",
+        "promote",
+        "finance",
+        "--if-match",
+        "17",
+        "--url",
+        &stub.url,
+    ])
+    .await;
+    assert_eq!(
+        (ran.code, ran.err.as_str()),
+        (3, "error: Sorry: version 1 is not approved (409 not_approved)\n")
     );
 }
 
@@ -146,6 +174,21 @@ async fn a_command_that_may_have_been_done_says_so() {
         !ran.err.contains("carried out"),
         "a read changes nothing: {ran:?}"
     );
+}
+
+#[test]
+fn a_reader_that_has_enough_is_no_failure() {
+    for (kind, code) in [(io::ErrorKind::BrokenPipe, 0), (io::ErrorKind::StorageFull, 1)] {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut process = Process {
+            input: &mut io::empty(),
+            out: Screen::new(&mut out, None),
+            notes: Screen::new(&mut err, None),
+            token: None,
+        };
+        assert_eq!(conclude(Err(Failure::Output(kind.into())), &mut process), code);
+        assert_eq!(err.is_empty(), code == 0);
+    }
 }
 
 #[tokio::test]

@@ -18,6 +18,29 @@ async fn json_passes_through_what_the_api_gives() {
 }
 
 #[tokio::test]
+async fn no_answer_steers_a_terminal() {
+    let mut evil = server();
+    evil["description"] = "\u{9b}2J\u{202e}\u{1b}c".into();
+    for format in ["json", "table"] {
+        let stub = Stub::new([Reply::json(200, &evil)]).await;
+        let ran = onedoor(&[
+            "server", "show", "finance", "--format", format, "--url", &stub.url,
+        ])
+        .await;
+        assert!(
+            !ran.out.contains(['\u{9b}', '\u{202e}', '\u{1b}']),
+            "{:?}",
+            ran.out
+        );
+        assert!(
+            ran.out.contains("9b") && ran.out.contains("202e"),
+            "shown as escapes: {:?}",
+            ran.out
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_server_is_shown_readably() {
     let stub = Stub::new([Reply::json(200, &server())]).await;
     let ran = onedoor(&["server", "show", "finance", "--url", &stub.url]).await;
