@@ -5,7 +5,6 @@
 //! [`check_params`] once the tool is known, [`outgoing`] for the upstream.
 
 mod agree;
-mod annotations;
 mod outgoing;
 mod params;
 #[cfg(test)]
@@ -16,9 +15,8 @@ mod value;
 use http::HeaderMap;
 
 pub use agree::check_request;
-pub use annotations::{AnnotationError, AnnotationFault, HeaderParam, header_params};
 pub use outgoing::outgoing;
-pub use params::{ParamHeaders, check_params};
+pub use params::{HeaderParam, ParamHeaders, check_params};
 pub use transport::check_transport;
 pub use value::{decode, encode};
 

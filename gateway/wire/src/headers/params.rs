@@ -4,11 +4,18 @@ use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{HeaderParam, decode, encode, single};
+use super::{PARAM_PREFIX, decode, encode, single};
 use crate::{
     json::{Decimal, Document, JsonError, Kind, Value},
     malformed::Malformed,
 };
+
+/// An argument that a header mirrors, as a tool's approved schema says (`x-mcp-header`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeaderParam {
+    header: HeaderName,
+    path: Vec<String>,
+}
 
 /// The `Mcp-Param-*` headers of a call, written from arguments that the caller's own headers agree with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,9 +48,9 @@ pub fn check_params(
 ) -> Result<ParamHeaders, Malformed> {
     let mut agreed = Vec::with_capacity(params.len());
     for param in params {
-        let name = param.header().as_str();
+        let name = param.header.as_str();
         let header = single(headers, name)?;
-        let argument = argument_at(arguments, param.path())?;
+        let argument = argument_at(arguments, &param.path)?;
         match (header, argument.encoded()) {
             (None, None) if argument == Argument::Absent => {}
             (None, _) => return Err(Malformed::HeaderMissing(name.to_owned())),
@@ -51,7 +58,7 @@ pub fn check_params(
                 let text = decode(header).ok_or_else(|| Malformed::HeaderUnreadable(name.to_owned()))?;
                 match encoded {
                     Some(encoded) if argument.agrees_with(&text) => {
-                        agreed.push((param.header().clone(), encoded));
+                        agreed.push((param.header.clone(), encoded));
                     }
                     Some(_) | None => return Err(Malformed::HeaderDisagrees(name.to_owned())),
                 }
@@ -59,6 +66,19 @@ pub fn check_params(
         }
     }
     Ok(ParamHeaders(agreed))
+}
+
+impl HeaderParam {
+    /// The header `Mcp-Param-{suffix}` for the property at `path`, keys from the top of `arguments`; none if the suffix cannot stand in
+    /// a header's name.
+    #[must_use]
+    pub fn new(suffix: &str, path: &[String]) -> Option<Self> {
+        let header = HeaderName::from_bytes(format!("{PARAM_PREFIX}{suffix}").as_bytes()).ok()?;
+        Some(Self {
+            header,
+            path: path.to_vec(),
+        })
+    }
 }
 
 impl ParamHeaders {

@@ -1,4 +1,3 @@
-mod annotations;
 mod params;
 mod request;
 mod transport;

@@ -3,17 +3,22 @@ use serde_json::json;
 
 use super::headers;
 use crate::{
-    headers::{HeaderParam, ParamHeaders, check_params, header_params},
+    headers::{HeaderParam, ParamHeaders, check_params},
     malformed::Malformed,
 };
 
 fn annotated() -> Vec<HeaderParam> {
-    header_params(&json!({"type": "object", "properties": {
-        "region": {"type": "string", "x-mcp-header": "Region"},
-        "options": {"type": "object", "properties": {"limit": {"type": "integer", "x-mcp-header": "Limit"}}},
-        "dry": {"type": "boolean", "x-mcp-header": "Dry-Run"},
-    }}))
-    .unwrap()
+    [
+        ("Region", &["region"][..]),
+        ("Limit", &["options", "limit"]),
+        ("Dry-Run", &["dry"]),
+    ]
+    .into_iter()
+    .map(|(suffix, path)| {
+        let path: Vec<_> = path.iter().map(|key| (*key).to_owned()).collect();
+        HeaderParam::new(suffix, &path).unwrap()
+    })
+    .collect()
 }
 
 fn check(lines: &[(&str, &str)], arguments: &str) -> Result<ParamHeaders, Malformed> {
