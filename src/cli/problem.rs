@@ -109,12 +109,14 @@ impl Problem {
             (None, Some(now)) => lines.push(format!("there is revision {now} of it now")),
             (Some(_) | None, None) => {}
         }
-        lines.extend(
-            self.document
-                .won
-                .as_ref()
-                .map(|won| format!("revision {} won, by {won}", won.revision)),
-        );
+        lines.extend(self.document.won.as_ref().map(|won| {
+            let what = won
+                .what
+                .as_deref()
+                .map(|what| format!(" ({what})"))
+                .unwrap_or_default();
+            format!("revision {}{what} won, by {won}", won.revision)
+        }));
         lines
     }
 }

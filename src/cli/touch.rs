@@ -9,6 +9,9 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Touch {
     pub(super) revision: u64,
+    /// Absent from doors that do not tell it.
+    #[serde(default)]
+    pub(super) what: Option<String>,
     pub(super) time: Timestamp,
     pub(super) actor: Option<Actor>,
     pub(super) reason: Option<String>,

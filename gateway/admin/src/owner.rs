@@ -70,6 +70,7 @@ mod tests {
 
     fn touch() -> Touch {
         Touch {
+            what: "ServerUpdated",
             revision: Offset(1),
             time: jiff::Timestamp::UNIX_EPOCH,
             actor: None,

@@ -23,7 +23,7 @@ fn problem(status: u16, reason: &str, detail: &str, more: &serde_json::Value) ->
 
 #[tokio::test]
 async fn what_won_is_told_in_words() {
-    let won = json!({"currentVersion": 21, "won": {"revision": 21, "time": "2026-11-24T07:00:21Z", "reason": "leaked key",
+    let won = json!({"currentVersion": 21, "won": {"revision": 21, "what": "ServerDisabled", "time": "2026-11-24T07:00:21Z", "reason": "leaked key",
         "actor": {"kind": "caller", "issuer": "demo", "tenant": "t", "user": "5c07", "client": "cli", "displayName": "Addie Min"}}});
     let stub = Stub::new([
         Reply::json(200, &server()).header("etag", "\"17\""),
@@ -37,7 +37,7 @@ async fn what_won_is_told_in_words() {
         told,
         "Sorry: the server was disabled (409 version_passed)\n  \
          the command was for revision 17 of it, there is revision 21 now\n  \
-         revision 21 won, by Addie Min (5c07) at 2026-11-24T07:00:21.000Z: leaked key\n\
+         revision 21 (ServerDisabled) won, by Addie Min (5c07) at 2026-11-24T07:00:21.000Z: leaked key\n\
          hint: look at what is there now, then decide anew\n"
     );
 }

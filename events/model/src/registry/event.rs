@@ -166,6 +166,16 @@ macro_rules! kinds {
             pub const KINDS: &'static [&'static str] = &[$($kind),+];
         }
 
+        impl Change {
+            /// What it is called, such as "`ServerDisabled`".
+            #[must_use]
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$variant(_) => stringify!($variant),)+
+                }
+            }
+        }
+
         impl EventData for RegistryEvent {
             fn kind(&self) -> &'static str {
                 match &self.change {

@@ -138,6 +138,7 @@ impl State {
         }
         let touch = Touch {
             revision: offset,
+            what: event.data.change.name(),
             time: event.time,
             actor: event.actor.clone(),
             reason: event.reason.clone(),

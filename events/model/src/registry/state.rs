@@ -72,11 +72,13 @@ pub struct ServerVersion {
     pub approved: Option<Touch>,
 }
 
-/// Where, when and by whom something was changed.
+/// Where, when, how and by whom something was changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Touch {
     /// The event's offset.
     pub revision: Revision,
+    /// What happened: [`super::Change::name`].
+    pub what: &'static str,
     /// The event's time.
     pub time: Timestamp,
     /// Who.

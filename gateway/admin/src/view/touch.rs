@@ -10,6 +10,8 @@ use utoipa::ToSchema;
 pub(crate) struct TouchView {
     /// Its revision: the version of what was changed.
     pub revision: u64,
+    /// What happened, such as "`ServerDisabled`".
+    pub what: &'static str,
     /// When, in RFC 3339.
     #[schema(value_type = String)]
     pub time: Timestamp,
@@ -53,6 +55,7 @@ impl TouchView {
     pub(crate) fn of(touch: &Touch) -> Self {
         Self {
             revision: touch.revision.0,
+            what: touch.what,
             time: touch.time,
             actor: touch.actor.as_ref().map(ActorView::of),
             reason: touch.reason.clone(),
