@@ -35,6 +35,7 @@ node_major() {
 
 command -v cargo >/dev/null || die "cargo is missing: install Rust with rustup (https://rustup.rs)"
 command -v c++ >/dev/null || apt_install build-essential
+command -v curl >/dev/null || apt_install curl ca-certificates
 command -v strace >/dev/null || apt_install strace
 command -v python3 >/dev/null || apt_install python3 python3-venv
 command -v npm >/dev/null || apt_install nodejs npm

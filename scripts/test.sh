@@ -24,6 +24,7 @@ step() {
         echo "== $name FAILED after $((SECONDS - begin)) s"
         exit 1
     fi
+    echo "== $name took $((SECONDS - begin)) s"
     summary+=("$(printf '%6d s  %s' $((SECONDS - begin)) "$name")")
 }
 

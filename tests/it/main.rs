@@ -18,6 +18,7 @@ mod secrets;
 mod stages;
 mod tokens;
 mod tools;
+mod tour;
 mod upstreams;
 mod wire;
 

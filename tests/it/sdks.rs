@@ -85,8 +85,8 @@ async fn uses_finance(sdk: Sdk) {
         ("get_balance", "succeeded"),
         ("reconcile_ledger", "succeeded"),
         ("post_payment", "tool_error"),
-        ("find_employee", "denied"),
         ("reconcile_ledger", "cancelled"),
+        ("find_employee", "denied"),
     ];
     let calls = dev.settled_calls(outcomes.len()).await;
     assert_eq!(summary(&calls), outcomes);
@@ -207,9 +207,12 @@ fn names(list: &Value) -> Vec<&str> {
         .collect()
 }
 
+/// Tool and outcome of each call. A refusal does not wait for its record, so those come among the others when they come.
 fn summary(calls: &[Value]) -> Vec<(&str, &str)> {
-    calls
-        .iter()
+    let is_denied = |call: &&Value| call["outcome"] == "denied";
+    let (denied, made): (Vec<&Value>, Vec<&Value>) = calls.iter().partition(is_denied);
+    made.into_iter()
+        .chain(denied)
         .map(|call| (call["tool"].as_str().unwrap(), call["outcome"].as_str().unwrap()))
         .collect()
 }

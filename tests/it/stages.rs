@@ -36,10 +36,11 @@ async fn a_new_version_is_served_at_qa_until_it_is_promoted() {
     let calls = dev.settled_calls(3).await;
     let served: Vec<_> = calls
         .iter()
+        .filter(|call| call["outcome"] != "denied")
         .map(|call| (&call["stage"], &call["version"]))
         .collect();
     assert_eq!(served[0], (&json!("qa"), &json!(2)));
-    assert_eq!(served[2], (&json!("production"), &json!(2)));
+    assert_eq!(served[1], (&json!("production"), &json!(2)));
 }
 
 #[tokio::test]

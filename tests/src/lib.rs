@@ -13,6 +13,7 @@
 pub mod admin;
 pub mod binary;
 pub mod dev;
+pub mod dice;
 pub mod idp;
 pub mod ledger;
 pub mod log;

@@ -24,7 +24,7 @@ use onedoor_model::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::manifest::Manifest;
+use crate::{dice::Dice, manifest::Manifest};
 
 /// Slugs of servers; the last is never registered.
 pub const SLUGS: [&str; 7] = ["s1", "s2", "s3", "s4", "s5", "s6", "nowhere"];
@@ -40,10 +40,6 @@ const AUDIENCE: &str = "api://door";
 const SCOPE: &str = "mcp.access";
 /// When everything happens, in seconds since 1970.
 const NOW: i64 = 1_800_000_000;
-
-/// Random numbers that come out the same for the same seed (`SplitMix64`).
-#[derive(Clone, Debug)]
-pub struct Dice(u64);
 
 /// What is registered, and what the oracle was told of it.
 #[derive(Debug)]
@@ -63,43 +59,6 @@ pub struct Caller {
     pub claims: Value,
     /// None where the product refuses the token.
     pub principal: Option<std::sync::Arc<Principal>>,
-}
-
-impl Dice {
-    /// Dice of a seed.
-    #[must_use]
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `end`.
-    pub fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.roll() % end as u64).unwrap()
-    }
-
-    /// True once in so many times.
-    pub fn once_in(&mut self, times: usize) -> bool {
-        self.below(times) == 0
-    }
-
-    /// One of these.
-    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[self.below(from.len())]
-    }
-
-    /// Some of these, up to so many.
-    pub fn some(&mut self, from: &[&str], most: usize) -> BTreeSet<String> {
-        (0..self.below(most + 1))
-            .map(|_| (*self.pick(from)).to_owned())
-            .collect()
-    }
 }
 
 impl World {

@@ -3,12 +3,12 @@
 use onedoor_tests::{
     admin::{Admin, Holder},
     dev::Dev,
+    dice::Dice,
     idp::{Idp, TENANT},
     manifest::Manifest,
     oracle::Oracle,
     token::Token,
     upstream::Upstream,
-    world::Dice,
 };
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
