@@ -285,6 +285,37 @@ async fn a_call_under_way_ends_with_its_grant() {
     );
 }
 
+/// Whether the token ends before the first byte is due, or after it and long before the answer is.
+#[tokio::test]
+async fn a_stream_ends_with_its_token() {
+    let (dev, upstream) = door().await;
+    let (admin, idp) = (dev.admin("admin").await, Idp::start("tests").await);
+    idp.register(&admin).await;
+    let mut quick = upstream.manifest("quick");
+    quick.timeouts = json!({ "connectMs": 900, "firstByteMs": 1_000, "totalMs": 60_000 });
+    admin.open(&quick).await;
+    for slug in ["edge", "quick"] {
+        admin.grant(&idp.group("g"), slug, None, "production").await;
+        let mut claims = idp.claims("u", &["g"]);
+        claims["exp"] = json!(Timestamp::now().as_second() + 3);
+        let mut stream = dev
+            .mcp_with(slug, &idp.sign(&claims))
+            .stream("endless", json!({}))
+            .await;
+        let mut last = Value::Null;
+        while let Some(message) = stream.next().await {
+            last = message;
+        }
+        assert_eq!(last["error"]["data"]["reason"], "token_expired", "{slug}: {last}");
+    }
+    for call in dev.settled_calls(2).await {
+        assert_eq!(
+            (&call["outcome"], &call["cause"]),
+            (&json!("cancelled"), &json!("token_expired"))
+        );
+    }
+}
+
 async fn remove(admin: &Admin, grant: &str) {
     admin.delete(&format!("/grants/{grant}")).await.expect(204);
 }

@@ -25,7 +25,9 @@ pub(crate) struct Watch {
     principal: Arc<Principal>,
     request: Request,
     end: Pin<Box<Sleep>>,
-    end_cause: Cut,
+    deadline: Instant,
+    /// When Token A ends, and with it whatever it opened.
+    token_end: Instant,
     draining: CancellationToken,
 }
 
@@ -55,28 +57,22 @@ impl Watch {
         let principal = permit.principal();
         let left = principal.expires_at.duration_since(now);
         let token_end = Instant::now() + Duration::try_from(left).unwrap_or_default();
-        let (end, end_cause) = if token_end < deadline {
-            (token_end, Cut::TokenExpired)
-        } else {
-            (deadline, Cut::TimedOut)
-        };
         Self {
             registry: Arc::clone(registry),
             progress: registry.progress(),
             principal: Arc::clone(principal),
             request: permit.request().clone(),
-            end: Box::pin(sleep_until(end)),
-            end_cause,
+            end: Box::pin(sleep_until(deadline.min(token_end))),
+            deadline,
+            token_end,
             draining: draining.clone(),
         }
     }
 
-    /// Moves the deadline, unless Token A ends earlier.
+    /// Moves the deadline; the call never outlives its token.
     pub(crate) fn set_deadline(&mut self, deadline: Instant) {
-        if self.end_cause == Cut::TimedOut || deadline < self.end.deadline() {
-            self.end.as_mut().reset(deadline);
-            self.end_cause = Cut::TimedOut;
-        }
+        self.deadline = deadline;
+        self.end.as_mut().reset(deadline.min(self.token_end));
     }
 
     /// Resolves when the call must end. Cancel-safe.
@@ -93,7 +89,9 @@ impl Watch {
                     }
                 }
                 () = self.draining.cancelled() => return Cut::Draining,
-                () = self.end.as_mut() => return self.end_cause,
+                () = self.end.as_mut() => {
+                    return if self.token_end <= self.deadline { Cut::TokenExpired } else { Cut::TimedOut };
+                }
             }
         }
     }
