@@ -19,6 +19,8 @@ pub struct Tail {
     stream: Stream,
     partition: Partition,
     next: Offset,
+    /// Whether `next` is known to be no further than the end.
+    placed: bool,
 }
 
 impl Tail {
@@ -30,6 +32,7 @@ impl Tail {
             stream,
             partition,
             next: from,
+            placed: false,
         }
     }
 
@@ -47,15 +50,20 @@ impl Tail {
     /// Those of [`EventLog::read`] and [`EventLog::wait_for`].
     pub async fn next(&mut self) -> Result<Vec<Record>, ReadError> {
         loop {
+            // The first step reads at once: an offset beyond the end must be noticed, not waited for. Every later one waits first, as
+            // a step usually gives all there is, and to read nothing is a read all the same.
+            if self.placed {
+                self.log.wait_for(self.stream, self.partition, self.next).await?;
+            }
             let records = self
                 .log
                 .read(self.stream, self.partition, self.next, STEP)
                 .await?;
+            self.placed = true;
             if let Some(last) = records.last() {
                 self.next = last.offset.next();
                 return Ok(records);
             }
-            self.log.wait_for(self.stream, self.partition, self.next).await?;
         }
     }
 }

@@ -21,6 +21,9 @@ const COMMIT_OVERHEAD: u64 = 3 * 4096;
 /// write-ahead log over. Otherwise reads that overlap for ever could make it grow for ever.
 const MAX_WAL_PAGES: i64 = 4 * 1024;
 
+/// Rows in one statement; SQLite takes 32,766 values in one, and a row has four.
+const ROWS: usize = 500;
+
 /// The connection that writes, and what it knows of the records.
 #[derive(Debug)]
 pub(super) struct Store {
@@ -42,6 +45,14 @@ struct Held {
     last_position: u64,
     /// The position that the next record will get.
     position: u64,
+}
+
+/// An event at its place.
+#[derive(Clone, Copy, Debug)]
+struct Row<'a> {
+    offset: Offset,
+    position: u64,
+    event: &'a Bytes,
 }
 
 /// Why batches were not committed.
@@ -106,13 +117,20 @@ impl Store {
             .await?;
         let mut held = self.held;
         held.last_time = log_time(held.last_time);
-        let mut offsets = Vec::new();
+        let (mut offsets, mut rows) = (Vec::new(), Vec::new());
         for batch in batches {
             offsets.push(held.bounds.end);
             for event in batch {
-                self.insert(&held, event).await?;
+                rows.push(Row {
+                    offset: held.bounds.end,
+                    position: held.position,
+                    event,
+                });
                 held.add(event.len() as u64);
             }
+        }
+        for rows in rows.chunks(ROWS) {
+            self.insert(held.last_time, rows).await?;
         }
         if let Some(cap) = self.cap {
             held.bounds.first = self.trim(&held, cap).await?;
@@ -120,12 +138,21 @@ impl Store {
         Ok((offsets, held))
     }
 
-    async fn insert(&mut self, held: &Held, event: &Bytes) -> Result<(), sqlx::Error> {
-        sqlx::query("INSERT INTO records (offset, time, position, event) VALUES (?, ?, ?, ?)")
-            .bind(to_sql(held.bounds.end.0))
-            .bind(held.last_time.as_millisecond())
-            .bind(to_sql(held.position))
-            .bind(event.as_ref())
+    /// One statement for many rows: each statement is a trip to the database's thread and back.
+    async fn insert(&mut self, time: Timestamp, rows: &[Row<'_>]) -> Result<(), sqlx::Error> {
+        let mut insert =
+            sqlx::QueryBuilder::<sqlx::Sqlite>::new("INSERT INTO records (offset, time, position, event) ");
+        insert.push_values(rows, |mut values, row| {
+            values
+                .push_bind(to_sql(row.offset.0))
+                .push_bind(time.as_millisecond())
+                .push_bind(to_sql(row.position))
+                .push_bind(row.event.as_ref());
+        });
+        // Not kept prepared: there would be one for every number of rows.
+        insert
+            .build()
+            .persistent(false)
             .execute(&mut self.connection)
             .await?;
         Ok(())
