@@ -1,6 +1,6 @@
 # Onedoor. `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run test fmt clippy deny dist clean-data
+.PHONY: help run test fmt clippy deny dist bench clean-data
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ deny: ## Check dependencies: bans, licences, sources (builds cargo-deny once)
 
 dist: ## Build what is shipped and benchmarked: target/dist/onedoor
 	cargo build --profile dist --locked --bin onedoor
+
+bench: dist ## Measure what the door costs beside the direct way (8 minutes; on a quiet machine)
+	cargo run --release --locked -p onedoor-bench -- --onedoor target/dist/onedoor --rounds 5 --seconds 5 --rate 200
 
 clean-data: ## Forget the state of `make run`
 	rm -rf data
