@@ -337,3 +337,13 @@ fn flip(character: char) -> char {
         character.to_ascii_lowercase()
     }
 }
+
+/// Objects with many keys are checked in another way than those with few.
+#[test]
+fn a_look_alike_key_is_found_among_many() {
+    let many: String = (0..100).map(|n| format!(r#""k{n}":{n},"#)).collect();
+    let body = with_params(&format!(r#"{{{many}"name":"t","NAME":"u"}}"#));
+    assert_eq!(refusal(&body), (Malformed::LookAlikeKey("name"), Some("7")));
+    let twice = with_params(&format!(r#"{{{many}"name":"t","n\u0061me":"u"}}"#));
+    assert!(matches!(refusal(&twice), (Malformed::Json(_), Some("7"))));
+}
