@@ -170,8 +170,10 @@ impl World {
                     .map(|client| (*client).to_owned().try_into().unwrap())
                     .collect(),
                 required_scope: (!self.dice.once_in(3)).then(|| SCOPE.to_owned().try_into().unwrap()),
+                advertised_scopes: Vec::new(),
             },
             admin: None,
+            on_behalf_of: None,
         };
         self.told.push(json!({ "kind": "trust", "issuer": issuer }));
         self.apply(Change::IssuerTrusted(Box::new(issuer)));

@@ -204,6 +204,8 @@ pub enum CancelCause {
     TokenExpired,
     /// The replica was stopped.
     Drained,
+    /// The client's connection ended, which in a session cancels nothing: the tool may have gone on, and its answer was not fetched.
+    Disconnected,
 }
 
 /// Why a recorded call was not sent.
@@ -216,6 +218,20 @@ pub enum NotDispatchedReason {
     Unreachable,
     /// Token B could not be obtained.
     NoTokenB,
+    /// The user, or an administrator for them, has not consented to the tool.
+    ConsentRequired,
+    /// The identity provider wants the user to sign in again, in another way.
+    InteractionRequired,
+    /// The identity provider did not accept Token A for an exchange.
+    TokenARejected,
+    /// The identity provider refused the gateway itself.
+    ExchangeRefused,
+    /// The identity provider did not answer.
+    ExchangeUnavailable,
+    /// The server failed too often of late.
+    CircuitOpen,
+    /// Too many calls to the server were under way.
+    Busy,
     /// The client went away.
     ClientGone,
     /// The call's deadline passed.

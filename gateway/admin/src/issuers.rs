@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use deserr::Deserr;
 use onedoor_model::{
     ids::{AggregateVersion, ClientId, IssuerName, Scope, TenantId},
-    registry::{Algorithm, Command, Issuer, Plane},
+    registry::{Algorithm, ClientCredential, Command, ExchangeClient, Issuer, Plane, SecretRef},
 };
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -69,6 +69,42 @@ struct NewIssuer {
     /// What a token for the admin plane must be; none: its tokens are no good there.
     #[deserr(default)]
     admin: Option<NewPlane>,
+    /// How the gateway exchanges this issuer's tokens on behalf of their users; none: it cannot.
+    #[deserr(default)]
+    on_behalf_of: Option<NewExchangeClient>,
+}
+
+/// The gateway as a client app of an issuer, to exchange tokens there.
+#[derive(Debug, Deserr, ToSchema)]
+#[deserr(error = Faults, deny_unknown_fields, rename_all = camelCase)]
+#[schema(rename_all = "camelCase")]
+struct NewExchangeClient {
+    /// The token endpoint. `{tenantid}` in it stands for the caller's tenant.
+    token_endpoint: String,
+    /// The gateway's app id there.
+    #[schema(value_type = String)]
+    client: Text<ClientId>,
+    /// How it proves to be that app.
+    credential: NewCredential,
+}
+
+/// How a client app authenticates at a token endpoint. Secrets are named by their place: `env:NAME` or `file:/absolute/path`.
+#[derive(Debug, Deserr, ToSchema)]
+#[deserr(error = Faults, deny_unknown_fields, rename_all = camelCase)]
+#[schema(rename_all = "camelCase")]
+struct NewCredential {
+    /// Where the client secret is; or else `certificate` and `key`.
+    #[deserr(default)]
+    #[schema(value_type = Option<String>)]
+    secret: Option<Text<SecretRef>>,
+    /// Where the certificate is, PEM.
+    #[deserr(default)]
+    #[schema(value_type = Option<String>)]
+    certificate: Option<Text<SecretRef>>,
+    /// Where its private key is, PEM.
+    #[deserr(default)]
+    #[schema(value_type = Option<String>)]
+    key: Option<Text<SecretRef>>,
 }
 
 /// What a token must be to be accepted on one of the planes.
@@ -85,6 +121,10 @@ struct NewPlane {
     #[deserr(default)]
     #[schema(value_type = Option<String>)]
     required_scope: Option<Text<Scope>>,
+    /// The scopes that clients are told to ask for, where these are not the value that tokens hold.
+    #[deserr(default)]
+    #[schema(value_type = Vec<String>)]
+    advertised_scopes: Vec<Text<Scope>>,
 }
 
 impl Given for NewIssuer {}
@@ -201,6 +241,10 @@ impl NewIssuer {
             algorithms: set(self.algorithms),
             data: self.data.into_plane(),
             admin: self.admin.map(NewPlane::into_plane),
+            on_behalf_of: self
+                .on_behalf_of
+                .map(NewExchangeClient::into_client)
+                .transpose()?,
         };
         Faults::refuse_any(issuer.faults())?;
         Ok(issuer)
@@ -213,7 +257,40 @@ impl NewPlane {
             audiences: self.audiences.into_iter().collect(),
             clients: set(self.clients),
             required_scope: self.required_scope.map(|Text(scope)| scope),
+            advertised_scopes: self
+                .advertised_scopes
+                .into_iter()
+                .map(|Text(scope)| scope)
+                .collect(),
         }
+    }
+}
+
+impl NewExchangeClient {
+    fn into_client(self) -> Result<ExchangeClient, Faults> {
+        let NewCredential {
+            secret,
+            certificate,
+            key,
+        } = self.credential;
+        let credential = match (secret, certificate, key) {
+            (Some(Text(secret)), None, None) => ClientCredential::Secret(secret),
+            (None, Some(Text(certificate)), Some(Text(key))) => {
+                ClientCredential::Certificate { certificate, key }
+            }
+            (Some(_) | None, Some(_) | None, Some(_) | None) => {
+                return Err(Faults::one(
+                    "/onBehalfOf/credential".to_owned(),
+                    "names neither one secret nor one certificate with its key".to_owned(),
+                    "give `secret`, or `certificate` and `key`".to_owned(),
+                ));
+            }
+        };
+        Ok(ExchangeClient {
+            token_endpoint: self.token_endpoint,
+            client: self.client.0,
+            credential,
+        })
     }
 }
 

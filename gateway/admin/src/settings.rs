@@ -1,9 +1,12 @@
 //! Settings: show and change.
 
+use std::collections::BTreeMap;
+
 use deserr::Deserr;
 use onedoor_model::{
-    ids::AggregateVersion,
-    registry::{Command, Limits, Settings},
+    ids::{AggregateVersion, Slug},
+    manifest::Fault,
+    registry::{Breaker, Command, Limits, SecretRef, Settings, UpstreamTls},
 };
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -48,6 +51,45 @@ struct NewSettings {
     #[deserr(default)]
     #[schema(value_type = Option<Vec<String>>)]
     internal_networks: Option<Vec<Text<Network>>>,
+    /// When calls to a failing server are no longer tried.
+    #[deserr(default)]
+    breaker: Option<NewBreaker>,
+    /// TLS towards servers that need more than the machine's certificate authorities, by slug.
+    #[deserr(default)]
+    #[schema(value_type = Option<BTreeMap<String, NewUpstreamTls>>)]
+    upstream_tls: Option<BTreeMap<String, NewUpstreamTls>>,
+}
+
+/// When calls to a failing server are no longer tried. What is left out gets its default.
+#[derive(Debug, Deserr, ToSchema)]
+#[deserr(error = Faults, deny_unknown_fields, rename_all = camelCase)]
+#[schema(rename_all = "camelCase")]
+struct NewBreaker {
+    /// Failures in a row after which a server is left alone.
+    #[deserr(default)]
+    failures: Option<u32>,
+    /// For how long at first, in milliseconds.
+    #[deserr(default)]
+    open_ms: Option<u64>,
+}
+
+/// TLS towards one server. Each is the place of a PEM file or text: `file:/absolute/path` or `env:NAME`.
+#[derive(Debug, Deserr, ToSchema)]
+#[deserr(error = Faults, deny_unknown_fields, rename_all = camelCase)]
+#[schema(rename_all = "camelCase")]
+struct NewUpstreamTls {
+    /// Certificate authorities that its certificate must go back to, instead of the machine's.
+    #[deserr(default)]
+    #[schema(value_type = Option<String>)]
+    ca: Option<Text<SecretRef>>,
+    /// The gateway's certificate for it, with its chain.
+    #[deserr(default)]
+    #[schema(value_type = Option<String>)]
+    certificate: Option<Text<SecretRef>>,
+    /// The private key of that certificate.
+    #[deserr(default)]
+    #[schema(value_type = Option<String>)]
+    key: Option<Text<SecretRef>>,
 }
 
 /// The limits to be. What is left out gets its default.
@@ -73,6 +115,9 @@ struct NewLimits {
     /// Entries on a page at most.
     #[deserr(default)]
     page_max: Option<u32>,
+    /// Calls under way to one server.
+    #[deserr(default)]
+    upstream_calls: Option<u32>,
 }
 
 /// A network, in the model's type for it.
@@ -116,7 +161,7 @@ async fn change(
     may: May<ChangeSettings>,
     incoming: Incoming<Json<NewSettings>, IfMatch>,
 ) -> Result<Changed<SettingsView>, Refusal> {
-    let settings = incoming.body.0.into_settings();
+    let settings = incoming.body.0.into_settings().map_err(Refusal::Body)?;
     Faults::refuse_any(settings.faults()).map_err(Refusal::Body)?;
     let command = Command::Set(Box::new(settings));
     let done = may.execute(incoming.head, command, Some(incoming.when.0)).await?;
@@ -129,9 +174,9 @@ async fn change(
 }
 
 impl NewSettings {
-    fn into_settings(self) -> Settings {
+    fn into_settings(self) -> Result<Settings, Faults> {
         let default = Settings::default();
-        Settings {
+        Ok(Settings {
             limits: self.limits.map(NewLimits::into_limits).unwrap_or_default(),
             clock_leeway_seconds: self.clock_leeway_seconds.unwrap_or(default.clock_leeway_seconds),
             token_b_seconds: self.token_b_seconds.unwrap_or(default.token_b_seconds),
@@ -144,6 +189,53 @@ impl NewSettings {
                 .map_or(default.internal_networks, |networks| {
                     networks.into_iter().map(|Text(it)| it).collect()
                 }),
+            breaker: self.breaker.map(NewBreaker::into_breaker).unwrap_or_default(),
+            upstream_tls: self
+                .upstream_tls
+                .map(upstream_tls)
+                .transpose()?
+                .unwrap_or_default(),
+        })
+    }
+}
+
+/// Each slug with its TLS.
+fn upstream_tls(given: BTreeMap<String, NewUpstreamTls>) -> Result<BTreeMap<Slug, UpstreamTls>, Faults> {
+    let mut wrong = Vec::new();
+    let mut named = BTreeMap::new();
+    for (name, tls) in given {
+        match Slug::new(name.as_str()) {
+            Ok(slug) => {
+                named.insert(slug, tls.into_tls());
+            }
+            Err(invalid) => wrong.push(Fault {
+                pointer: "/upstreamTls".to_owned(),
+                message: format!("{name:?} is not a slug: {}", invalid.rule),
+                hint: "name the server by its slug".to_owned(),
+            }),
+        }
+    }
+    Faults::refuse_any(wrong)?;
+    Ok(named)
+}
+
+impl NewBreaker {
+    fn into_breaker(self) -> Breaker {
+        let default = Breaker::default();
+        Breaker {
+            failures: self.failures.unwrap_or(default.failures),
+            open_ms: self.open_ms.unwrap_or(default.open_ms),
+        }
+    }
+}
+
+impl NewUpstreamTls {
+    fn into_tls(self) -> UpstreamTls {
+        let place = |given: Option<Text<SecretRef>>| given.map(|Text(place)| place);
+        UpstreamTls {
+            ca: place(self.ca),
+            certificate: place(self.certificate),
+            key: place(self.key),
         }
     }
 }
@@ -158,6 +250,7 @@ impl NewLimits {
             json_depth: self.json_depth.unwrap_or(default.json_depth),
             page: self.page.unwrap_or(default.page),
             page_max: self.page_max.unwrap_or(default.page_max),
+            upstream_calls: self.upstream_calls.unwrap_or(default.upstream_calls),
         }
     }
 }

@@ -11,7 +11,7 @@ use onedoor_model::{
         AppRole, BlockId, ClientId, GrantId, GroupId, InvalidName, IssuerName, Offset, Scope, Slug, TenantId,
         ToolName, UserId,
     },
-    registry::{Algorithm, Stage},
+    registry::{Algorithm, InvalidSecretRef, SecretRef, Stage},
 };
 use onedoor_projector::CallOutcome;
 
@@ -105,6 +105,16 @@ macro_rules! names {
 }
 
 names! { Slug ToolName IssuerName TenantId UserId ClientId GroupId AppRole Scope }
+
+impl FromText for SecretRef {
+    /// The text is not told back: it may be the secret itself.
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        text.parse().map_err(|invalid: InvalidSecretRef| Wrong {
+            message: "is not the place of a secret".to_owned(),
+            hint: invalid.to_string(),
+        })
+    }
+}
 
 macro_rules! ids {
     ($($name:ident)+) => {$(

@@ -136,7 +136,7 @@ fn client(claims: &Claims, plane: &registry::Plane) -> Result<ClientId, TokenFau
         (Some(client), _) | (None, Some(client)) => client,
         (None, None) => return Err(TokenFault::ClaimMissing { claim: "azp" }),
     };
-    if plane.clients.contains(&client) {
+    if plane.admits(&client) {
         Ok(client)
     } else {
         Err(TokenFault::ClientNotAccepted)

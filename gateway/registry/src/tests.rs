@@ -261,7 +261,9 @@ fn issuer() -> Issuer {
             audiences: ["data".to_owned()].into(),
             clients: ["app".parse().unwrap()].into(),
             required_scope: None,
+            advertised_scopes: Vec::new(),
         },
         admin: None,
+        on_behalf_of: None,
     }
 }

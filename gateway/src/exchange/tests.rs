@@ -37,8 +37,7 @@ fn permit(expires: i64) -> CallPermit {
     let plane = Plane {
         audiences: BTreeSet::from(["data".to_owned()]),
         clients: BTreeSet::from(["app".parse().unwrap()]),
-        required_scope: None,
-    };
+        required_scope: None, advertised_scopes: Vec::new(), };
     let issuer = Issuer {
         name: "idp".parse().unwrap(),
         urls: vec!["https://idp.example".to_owned()],
@@ -47,8 +46,7 @@ fn permit(expires: i64) -> CallPermit {
         authorization_server: "https://idp.example".to_owned(),
         algorithms: BTreeSet::from([Signature::ES256]),
         data: plane,
-        admin: None,
-    };
+        admin: None, on_behalf_of: None, };
     let chosen = VersionChosen {
         server,
         version: VersionNumber(1),

@@ -27,6 +27,9 @@ pub(crate) enum NoTokenB {
     /// Token A is about to end, so Token B would be born dead.
     #[error("the caller's token has expired")]
     Expired,
+    /// The issuer's tokens cannot be exchanged.
+    #[error("no exchange is set up at the caller's issuer")]
+    NoExchange,
     /// It could not be signed.
     #[error("cannot sign a token")]
     Sign(#[from] jsonwebtoken::errors::Error),
@@ -81,6 +84,7 @@ impl TokenIssuer {
     ) -> Result<TokenB, NoTokenB> {
         match permit.version().manifest.strategy {
             Strategy::GatewayIssued => self.issue(permit, call, now, lifetime_seconds),
+            Strategy::EntraObo => Err(NoTokenB::NoExchange),
         }
     }
 

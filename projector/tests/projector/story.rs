@@ -132,6 +132,7 @@ async fn trust(writer: &mut Writer, issuer: &str) -> onedoor_model::ids::Offset 
         audiences: BTreeSet::from([audience.to_owned()]),
         clients: BTreeSet::from([ClientId::new("claude").unwrap()]),
         required_scope: None,
+        advertised_scopes: Vec::new(),
     };
     let issuer = Issuer {
         name: name(issuer),
@@ -142,6 +143,7 @@ async fn trust(writer: &mut Writer, issuer: &str) -> onedoor_model::ids::Offset 
         algorithms: BTreeSet::from([Algorithm::ES256]),
         data: plane("https://door.example.com"),
         admin: Some(plane("https://admin.example.com")),
+        on_behalf_of: None,
     };
     writer
         .change(Change::IssuerTrusted(Box::new(issuer)), Some(0))

@@ -21,6 +21,7 @@
 
 mod canonical;
 mod document;
+mod eras;
 mod faults;
 mod headers;
 mod members;
@@ -47,6 +48,7 @@ use self::{
     faults::{Findings, Purpose},
 };
 pub use self::{
+    eras::Eras,
     faults::{Fault, Faults, MAX_FAULTS},
     headers::{HeaderKind, McpHeader},
     timeouts::Timeouts,
@@ -85,6 +87,8 @@ pub struct Manifest {
     pub strategy: Strategy,
     /// The path, on the origin of `url`, that answers when the server is well.
     pub health_path: Option<String>,
+    /// The eras of MCP it speaks; none: not said.
+    pub eras: Option<Eras>,
     /// How long to wait for it.
     pub timeouts: Timeouts,
     /// Its tools, in the order of their names.
@@ -133,6 +137,9 @@ pub struct Audience(String);
 pub enum Strategy {
     /// A short JWT signed by the gateway, its keys at the gateway's JWKS.
     GatewayIssued,
+    /// Exchanged at Microsoft Entra on behalf of the user (`urn:ietf:params:oauth:grant-type:jwt-bearer`,
+    /// `requested_token_use=on_behalf_of`).
+    EntraObo,
 }
 
 /// What binds a server's tokens to a place. A `Security.Admin` approves it, and another tie needs another approval: else an owner
@@ -245,13 +252,14 @@ impl fmt::Display for Audience {
 
 impl Strategy {
     /// Every strategy of this version.
-    pub const ALL: [Self; 1] = [Self::GatewayIssued];
+    pub const ALL: [Self; 2] = [Self::GatewayIssued, Self::EntraObo];
 
     /// The strategy as a manifest writes it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::GatewayIssued => "gateway-issued",
+            Self::EntraObo => "entra-obo",
         }
     }
 }

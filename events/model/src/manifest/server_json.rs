@@ -101,6 +101,7 @@ pub(super) fn read(root: &Node<'_>, digest: Digest, findings: &mut Findings) -> 
         required_scope: part.required_scope,
         strategy: part.strategy,
         health_path: part.health_path,
+        eras: part.eras,
         timeouts: part.timeouts,
         tools: part.tools,
         digest,

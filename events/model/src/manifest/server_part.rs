@@ -6,8 +6,9 @@ use url::Url;
 use uuid::Uuid;
 
 use super::{
-    Audience, Owner, Strategy, Timeouts, Tool,
+    Audience, Eras, Owner, Strategy, Timeouts, Tool,
     document::Node,
+    eras,
     faults::{Findings, Reported, shown},
     members::{Members, Rest, Text},
     server_json::bounded,
@@ -15,7 +16,7 @@ use super::{
 };
 use crate::ids::{Scope, Slug, ToolName};
 
-const MEMBERS: [&str; 8] = [
+const MEMBERS: [&str; 9] = [
     "slug",
     "owner",
     "audience",
@@ -23,18 +24,19 @@ const MEMBERS: [&str; 8] = [
     "strategy",
     "healthPath",
     "timeouts",
+    "protocolVersions",
     "tools",
 ];
 
 /// Strategies that Onedoor knows of but does not have yet.
-const LATER: [&str; 3] = ["entra-obo", "token-exchange", "client-credentials"];
+const LATER: [&str; 2] = ["token-exchange", "client-credentials"];
 
 const SLUG_HINT: &str = "give a short name for URLs, such as \"finance\"";
 const OWNER_HINT: &str = "name the team or person that answers for the server, such as \"finance-platform\"";
 const AUDIENCE_HINT: &str =
     "give what the server expects as `aud`: a URI such as \"https://finance.example.com\", or an app's GUID";
 const SCOPE_HINT: &str = "give the one scope that the server demands, such as \"finance.read\"";
-const STRATEGY_HINT: &str = "write \"gateway-issued\"";
+const STRATEGY_HINT: &str = "write \"gateway-issued\" or \"entra-obo\"";
 const HEALTH_HINT: &str = "give a path such as \"/health\", or leave it out";
 
 /// What this part says.
@@ -46,6 +48,7 @@ pub(super) struct ServerPart {
     pub(super) required_scope: Scope,
     pub(super) strategy: Strategy,
     pub(super) health_path: Option<String>,
+    pub(super) eras: Option<Eras>,
     pub(super) timeouts: Timeouts,
     pub(super) tools: BTreeMap<ToolName, Arc<Tool>>,
 }
@@ -63,6 +66,7 @@ pub(super) fn read(node: &Node<'_>, findings: &mut Findings) -> Result<ServerPar
     let required_scope = scope(members, findings);
     let strategy = strategy(members, findings);
     let health_path = health_path(members, findings);
+    let eras = eras::read(members, findings);
     let timeouts = timeouts::read(members, findings);
     let tools = tools::read(members, slug.as_ref().ok(), findings);
     Ok(ServerPart {
@@ -72,6 +76,7 @@ pub(super) fn read(node: &Node<'_>, findings: &mut Findings) -> Result<ServerPar
         required_scope: required_scope?,
         strategy: strategy?,
         health_path,
+        eras,
         timeouts: timeouts?,
         tools: tools?,
     })

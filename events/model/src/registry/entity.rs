@@ -10,6 +10,7 @@ use crate::{
         AppRole, BlockId, ClientId, GrantId, GroupId, IssuerName, Scope, ServerId, TenantId, ToolName, UserId,
     },
     manifest::Fault,
+    registry::SecretRef,
 };
 
 /// How far a server's version has come.
@@ -112,6 +113,36 @@ pub struct Issuer {
     /// What a token for the admin plane must be; none: this issuer's tokens are no good there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admin: Option<Plane>,
+    /// How the gateway exchanges this issuer's tokens on behalf of their users (strategy `entra-obo`); none: it cannot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<ExchangeClient>,
+}
+
+/// The gateway as a client app of an issuer, to exchange tokens there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExchangeClient {
+    /// The token endpoint. `{tenantid}` in it stands for the caller's tenant.
+    pub token_endpoint: String,
+    /// The gateway's app id there: the one that Token A is meant for.
+    pub client: ClientId,
+    /// How it proves to be that app.
+    pub credential: ClientCredential,
+}
+
+/// How a client app authenticates at a token endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ClientCredential {
+    /// `client_secret` (RFC 6749 §2.3.1).
+    Secret(SecretRef),
+    /// A signed assertion (`private_key_jwt`, RFC 7523 §2.2).
+    Certificate {
+        /// The certificate, PEM.
+        certificate: SecretRef,
+        /// Its private key, PEM.
+        key: SecretRef,
+    },
 }
 
 /// What a token must be to be accepted on one of the planes.
@@ -120,11 +151,15 @@ pub struct Issuer {
 pub struct Plane {
     /// Accepted `aud` values. The planes of an issuer share none.
     pub audiences: BTreeSet<String>,
-    /// Client apps let in (`azp`, `appid`).
+    /// Client apps let in (`azp`, `appid`); [`Plane::ANY_CLIENT`] stands for every app that the issuer gives tokens to.
     pub clients: BTreeSet<ClientId>,
     /// A delegated scope that a user's token must hold; app-only tokens have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub required_scope: Option<Scope>,
+    /// The scopes that clients are told to ask the issuer for, where these are not the value that tokens hold: Entra's are
+    /// `<application id URI>/<scope>`. Empty: [`required_scope`](Self::required_scope).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub advertised_scopes: Vec<Scope>,
 }
 
 /// Signature algorithms (RFC 7518 §3.1, RFC 8037). `none` and the symmetric ones cannot be written.
@@ -163,6 +198,30 @@ impl fmt::Display for Subject {
     }
 }
 
+impl Plane {
+    /// In [`clients`](Self::clients): any client app. For issuers where apps register themselves (RFC 7591).
+    pub const ANY_CLIENT: &str = "*";
+
+    /// Whether a client app is let in.
+    #[must_use]
+    pub fn admits(&self, client: &ClientId) -> bool {
+        self.clients.contains(client)
+            || self
+                .clients
+                .iter()
+                .any(|listed| listed.as_str() == Self::ANY_CLIENT)
+    }
+
+    /// What clients are told to ask for.
+    pub fn scopes_to_ask_for(&self) -> impl Iterator<Item = &Scope> {
+        let required = self
+            .required_scope
+            .iter()
+            .filter(|_| self.advertised_scopes.is_empty());
+        self.advertised_scopes.iter().chain(required)
+    }
+}
+
 impl Issuer {
     /// Everything that makes this issuer unusable or unsafe.
     #[must_use]
@@ -196,10 +255,17 @@ impl Issuer {
                 "Entra signs with [\"RS256\"]",
             );
         }
+        let token_endpoint = self
+            .on_behalf_of
+            .as_ref()
+            .map(|client| ("/onBehalfOf/tokenEndpoint", &client.token_endpoint));
         for (pointer, text) in [
             ("/jwksUri", &self.jwks_uri),
             ("/authorizationServer", &self.authorization_server),
-        ] {
+        ]
+        .into_iter()
+        .chain(token_endpoint)
+        {
             let url = url::Url::parse(text);
             if !url.is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.has_host()) {
                 fault(
@@ -229,6 +295,17 @@ impl Issuer {
             }
         }
         if let Some(admin) = &self.admin {
+            if admin
+                .clients
+                .iter()
+                .any(|client| client.as_str() == Plane::ANY_CLIENT)
+            {
+                fault(
+                    "/admin/clients",
+                    "every client app would be let in".to_owned(),
+                    "name the apps that may administer: `*` is for the data plane",
+                );
+            }
             for shared in admin.audiences.intersection(&self.data.audiences) {
                 fault(
                     "/admin/audiences",

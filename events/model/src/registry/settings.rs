@@ -1,11 +1,11 @@
 //! Settings: what an administrator may change while the door is open.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::manifest::Fault;
+use crate::{ids::Slug, manifest::Fault, registry::SecretRef};
 
 /// Settings of the whole installation. Absent fields have their defaults.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,36 @@ pub struct Settings {
     pub allowed_origins: BTreeSet<String>,
     /// Networks that upstreams and identity providers may be in although they are not public: loopback, private, link-local.
     pub internal_networks: Vec<IpNet>,
+    /// When calls to a failing server are no longer tried.
+    pub breaker: Breaker,
+    /// TLS towards servers that need more than the machine's certificate authorities, by slug.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub upstream_tls: BTreeMap<Slug, UpstreamTls>,
+}
+
+/// See [`Settings::breaker`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Breaker {
+    /// Failures in a row after which a server is left alone.
+    pub failures: u32,
+    /// For how long at first, in milliseconds; longer each time it fails again.
+    pub open_ms: u64,
+}
+
+/// See [`Settings::upstream_tls`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpstreamTls {
+    /// Certificate authorities that the server's certificate must go back to, instead of the machine's; PEM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca: Option<SecretRef>,
+    /// The gateway's certificate for this server, with its chain; PEM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<SecretRef>,
+    /// Its private key; PEM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<SecretRef>,
 }
 
 /// See [`Settings::limits`].
@@ -41,6 +71,8 @@ pub struct Limits {
     pub page: u32,
     /// Entries on a page at most.
     pub page_max: u32,
+    /// Calls under way to one server; further ones are refused, so that a slow server cannot take the others' room.
+    pub upstream_calls: u32,
 }
 
 impl Default for Settings {
@@ -52,6 +84,8 @@ impl Default for Settings {
             denials_per_minute: 60,
             allowed_origins: BTreeSet::new(),
             internal_networks: Vec::new(),
+            breaker: Breaker::default(),
+            upstream_tls: BTreeMap::new(),
         }
     }
 }
@@ -65,6 +99,16 @@ impl Default for Limits {
             json_depth: 64,
             page: 100,
             page_max: 1_000,
+            upstream_calls: 256,
+        }
+    }
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Self {
+            failures: 5,
+            open_ms: 5_000,
         }
     }
 }
@@ -81,10 +125,22 @@ impl Settings {
             ("/limits/jsonDepth", limits.json_depth.into(), 8, 128),
             ("/limits/page", limits.page.into(), 1, limits.page_max.into()),
             ("/limits/pageMax", limits.page_max.into(), 1, 10_000),
+            ("/limits/upstreamCalls", limits.upstream_calls.into(), 1, 10_000),
+            ("/breaker/failures", self.breaker.failures.into(), 1, 1_000),
+            ("/breaker/openMs", self.breaker.open_ms, 100, 60_000),
             ("/clockLeewaySeconds", self.clock_leeway_seconds, 0, 300),
             ("/tokenBSeconds", self.token_b_seconds, 30, 3_600),
             ("/denialsPerMinute", self.denials_per_minute.into(), 1, 100_000),
         ];
+        let halves = self
+            .upstream_tls
+            .iter()
+            .filter(|(_, tls)| tls.certificate.is_some() != tls.key.is_some())
+            .map(|(slug, _)| Fault {
+                pointer: format!("/upstreamTls/{slug}"),
+                message: "a client certificate needs its key, and a key its certificate".to_owned(),
+                hint: "give both `certificate` and `key`, or neither".to_owned(),
+            });
         ranges
             .into_iter()
             .filter(|(_, value, least, most)| !(least..=most).contains(&value))
@@ -93,6 +149,7 @@ impl Settings {
                 message: format!("{value} is out of range"),
                 hint: format!("choose between {least} and {most}"),
             })
+            .chain(halves)
             .collect()
     }
 }

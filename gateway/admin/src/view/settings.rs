@@ -1,6 +1,8 @@
 //! How the settings are shown.
 
-use onedoor_model::registry::{Limits, Settings, State};
+use std::collections::BTreeMap;
+
+use onedoor_model::registry::{Limits, SecretRef, Settings, State, UpstreamTls};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -22,6 +24,10 @@ pub(crate) struct SettingsView {
     pub allowed_origins: Vec<String>,
     /// Networks that upstreams and identity providers may be in although they are not public.
     pub internal_networks: Vec<String>,
+    /// When calls to a failing server are no longer tried.
+    pub breaker: BreakerView,
+    /// TLS towards servers that need more than the machine's certificate authorities, by slug.
+    pub upstream_tls: BTreeMap<String, UpstreamTlsView>,
     /// What `If-Match` names: the revision of the last change; 0 where nobody has set any.
     pub version: u64,
     /// The last change.
@@ -45,6 +51,33 @@ pub(crate) struct LimitsView {
     pub page: u32,
     /// Entries on a page at most.
     pub page_max: u32,
+    /// Calls under way to one server.
+    pub upstream_calls: u32,
+}
+
+/// When calls to a failing server are no longer tried.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct BreakerView {
+    /// Failures in a row after which a server is left alone.
+    pub failures: u32,
+    /// For how long at first, in milliseconds.
+    pub open_ms: u64,
+}
+
+/// TLS towards one server: the places of PEM files or texts.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct UpstreamTlsView {
+    /// Certificate authorities that its certificate must go back to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca: Option<String>,
+    /// The gateway's certificate for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
+    /// The private key of that certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
 }
 
 impl SettingsView {
@@ -65,8 +98,28 @@ impl SettingsView {
                 .iter()
                 .map(ToString::to_string)
                 .collect(),
+            breaker: BreakerView {
+                failures: settings.breaker.failures,
+                open_ms: settings.breaker.open_ms,
+            },
+            upstream_tls: settings
+                .upstream_tls
+                .iter()
+                .map(|(slug, tls)| (slug.to_string(), UpstreamTlsView::of(tls)))
+                .collect(),
             version: kept.map_or(0, |kept| kept.changed.version().0),
             changed: kept.map(|kept| TouchView::of(&kept.changed)),
+        }
+    }
+}
+
+impl UpstreamTlsView {
+    fn of(tls: &UpstreamTls) -> Self {
+        let place = |place: &Option<SecretRef>| place.as_ref().map(ToString::to_string);
+        Self {
+            ca: place(&tls.ca),
+            certificate: place(&tls.certificate),
+            key: place(&tls.key),
         }
     }
 }
@@ -80,6 +133,7 @@ impl LimitsView {
             json_depth: limits.json_depth,
             page: limits.page,
             page_max: limits.page_max,
+            upstream_calls: limits.upstream_calls,
         }
     }
 }

@@ -43,6 +43,7 @@ impl Provider {
             audiences: [audience.to_owned()].into(),
             clients: [CLIENT.parse().unwrap()].into(),
             required_scope: None,
+            advertised_scopes: Vec::new(),
         };
         Issuer {
             name: "corp".parse().unwrap(),
@@ -53,6 +54,7 @@ impl Provider {
             algorithms: [registry::Algorithm::ES256].into(),
             data: plane(DATA),
             admin: Some(plane(ADMIN)),
+            on_behalf_of: None,
         }
     }
 

@@ -48,6 +48,7 @@ pub(crate) fn issuer() -> Issuer {
         audiences: [audience.to_owned()].into(),
         clients: [CLIENT.parse().unwrap()].into(),
         required_scope: scope.map(|scope| scope.parse().unwrap()),
+        advertised_scopes: Vec::new(),
     };
     Issuer {
         name: "corp".parse().unwrap(),
@@ -61,6 +62,7 @@ pub(crate) fn issuer() -> Issuer {
         algorithms: [registry::Algorithm::RS256].into(),
         data: plane(DATA, Some("Tools.Call")),
         admin: Some(plane(ADMIN, None)),
+        on_behalf_of: None,
     }
 }
 

@@ -276,8 +276,10 @@ pub(super) fn issuer_named(issuer: &str) -> Issuer {
             audiences: BTreeSet::from(["data".to_owned()]),
             clients: BTreeSet::from([name("app")]),
             required_scope: None,
+            advertised_scopes: Vec::new(),
         },
         admin: None,
+        on_behalf_of: None,
     }
 }
 

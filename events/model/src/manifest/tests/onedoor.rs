@@ -45,7 +45,7 @@ fn each_fault_of_our_part_has_its_place() {
         ("no strategy", |m| remove(part(m), "strategy"), &[PART]),
         (
             "strategy to come",
-            |m| part(m)["strategy"] = json!("entra-obo"),
+            |m| part(m)["strategy"] = json!("token-exchange"),
             &["/_meta/dev.onedoor~1server/strategy"],
         ),
         (
@@ -142,7 +142,7 @@ fn a_strategy_to_come_is_told_from_one_that_does_not_exist() {
         part(&mut manifest)["strategy"] = json!(strategy);
         checked(&manifest).unwrap_err().as_slice()[0].message.clone()
     };
-    for later in ["entra-obo", "token-exchange", "client-credentials"] {
+    for later in ["token-exchange", "client-credentials"] {
         assert_eq!(
             message(later),
             format!("{later:?} is not available in this version of Onedoor")
@@ -150,7 +150,7 @@ fn a_strategy_to_come_is_told_from_one_that_does_not_exist() {
     }
     assert_eq!(
         message("magic"),
-        "\"magic\" is not a strategy; there is gateway-issued"
+        "\"magic\" is not a strategy; there is gateway-issued, entra-obo"
     );
 }
 

@@ -182,6 +182,7 @@ pub(super) fn trust(issuer: &str) -> Change {
         audiences: BTreeSet::from([audience.to_owned()]),
         clients: BTreeSet::from([name("app")]),
         required_scope: None,
+        advertised_scopes: Vec::new(),
     };
     Change::IssuerTrusted(Box::new(Issuer {
         name: name(issuer),
@@ -192,5 +193,6 @@ pub(super) fn trust(issuer: &str) -> Change {
         algorithms: BTreeSet::from([Algorithm::ES256]),
         data: plane("data"),
         admin: Some(plane("admin")),
+        on_behalf_of: None,
     }))
 }
