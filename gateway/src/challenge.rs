@@ -4,12 +4,15 @@ use axum::{
     Json,
     response::{IntoResponse as _, Response},
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{
-    HeaderValue, StatusCode,
+    HeaderMap, HeaderValue, StatusCode,
     header::{RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use onedoor_authn::{AuthnFault, TokenFault};
 use serde_json::json;
+
+use crate::refusal::{Failure, Reason};
 
 /// Nobody is known to call.
 #[derive(Debug)]
@@ -47,6 +50,28 @@ impl Unauthenticated {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
         }
         response
+    }
+}
+
+/// Adds what a client needs to do better next time: the challenge that a new sign-in must meet, or when to try again.
+pub(crate) fn add(headers: &mut HeaderMap, failure: &Failure, resource_metadata: &str) {
+    if failure.reason.http_status() == StatusCode::UNAUTHORIZED {
+        // As Microsoft's clients know it ("Claims challenges, claims requests and client capabilities").
+        let error = if failure.reason == Reason::InteractionRequired {
+            "insufficient_claims"
+        } else {
+            "invalid_token"
+        };
+        let claims = failure.claims.as_ref().map(|claims| STANDARD.encode(claims));
+        let claims = claims.map_or_else(String::new, |claims| format!("claims=\"{claims}\", "));
+        let challenge =
+            format!("Bearer error=\"{error}\", {claims}resource_metadata=\"{resource_metadata}\"");
+        if let Ok(value) = HeaderValue::try_from(challenge) {
+            headers.insert(WWW_AUTHENTICATE, value);
+        }
+    }
+    if let Some(after) = failure.retry_after {
+        headers.insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
     }
 }
 

@@ -10,12 +10,14 @@ use onedoor_model::{
     audit::{CallDenied, Caller, DeniedFor, KeyedDigest},
     decide::DenialReason,
     envelope::Draft,
-    ids::{CallId, Digest, Slug},
+    ids::{CallId, Digest},
     principal::Principal,
-    registry::Stage,
 };
 use onedoor_registry::{Boot, Registry};
-use onedoor_wire::trace::TraceContext;
+use onedoor_wire::{
+    bearer::{BearerToken, bearer},
+    trace::TraceContext,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -33,7 +35,7 @@ pub(crate) struct Door {
     pub(crate) recorder: Recorder,
     pub(crate) denials: Arc<Denials>,
     pub(crate) verifier: Arc<Verifier>,
-    pub(crate) tokens: TokenIssuer,
+    pub(crate) exchange: TokenIssuer,
     pub(crate) pools: Pools,
     pub(crate) digests: ArgumentDigests,
     pub(crate) cursors: Cursors,
@@ -43,6 +45,14 @@ pub(crate) struct Door {
     pub(crate) stopping: CancellationToken,
     /// Cancelled when open calls must end.
     pub(crate) draining: CancellationToken,
+}
+
+/// Who calls, and the token that says so.
+#[derive(Clone)]
+pub(crate) struct Authenticated<'h> {
+    pub(crate) principal: Arc<Principal>,
+    /// Token A.
+    pub(crate) token: BearerToken<'h>,
 }
 
 /// What was refused, as the caller named it.
@@ -61,16 +71,22 @@ pub(crate) struct ArgumentDigests {
 
 impl Door {
     /// Who calls. A failure is counted by source network.
-    pub(crate) async fn authenticate(
+    pub(crate) async fn authenticate<'h>(
         &self,
-        headers: &HeaderMap,
+        headers: &'h HeaderMap,
         source: IpAddr,
-    ) -> Result<Arc<Principal>, Unauthenticated> {
+    ) -> Result<Authenticated<'h>, Unauthenticated> {
         let now = Timestamp::now();
         let snapshot = self.registry.snapshot();
-        self.verifier
+        let verified = self
+            .verifier
             .authenticate(headers, Plane::Data, &snapshot, now)
-            .await
+            .await;
+        verified
+            .and_then(|principal| {
+                let token = bearer(headers)?;
+                Ok(Authenticated { principal, token })
+            })
             .map_err(|fault| {
                 self.denials.unauthenticated(Some(source), fault.reason(), now);
                 Unauthenticated {
@@ -123,18 +139,13 @@ impl Door {
             .collect()
     }
 
-    /// Where the metadata of a server's endpoint is (RFC 9728 §3.1).
-    pub(crate) fn resource_metadata(&self, slug: &str, stage: Stage) -> String {
+    /// Where the metadata of the endpoint at `path` is (RFC 9728 §3.1); of the whole door where there is none.
+    pub(crate) fn resource_metadata(&self, path: Option<String>) -> String {
         let root = format!("{}/.well-known/oauth-protected-resource", self.public_url);
-        // The slug is as the caller wrote it: only a valid one may go back in a header.
-        if Slug::new(slug).is_err() {
-            return root;
+        match path {
+            Some(path) => format!("{root}/{path}"),
+            None => root,
         }
-        let stage = match stage {
-            Stage::Production => "",
-            Stage::Qa => "/qa",
-        };
-        format!("{root}/servers/{slug}{stage}/mcp")
     }
 }
 

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use http::StatusCode;
 use onedoor_model::{audit::UpstreamFault, decide::DenialReason};
 use onedoor_wire::malformed::code;
@@ -22,6 +24,20 @@ pub enum Reason {
     Overloaded,
     /// Token B could not be obtained.
     NoTokenB,
+    /// The user, or an administrator for them, has not consented to the tool at the identity provider.
+    ConsentRequired,
+    /// The identity provider wants the user to sign in again, in another way.
+    InteractionRequired,
+    /// The identity provider did not accept Token A for an exchange.
+    TokenARejected,
+    /// The identity provider did not answer the exchange.
+    ExchangeUnavailable,
+    /// The server failed too often of late.
+    CircuitOpen,
+    /// Too many calls to this server are under way.
+    UpstreamBusy,
+    /// The server does not speak the client's era of MCP.
+    EraNotSupported,
     /// The server failed.
     Upstream(UpstreamFault),
     /// The server took too long.
@@ -53,6 +69,16 @@ pub enum HttpReason {
     Blocked,
 }
 
+/// Why a call failed, with what else its answer needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) reason: Reason,
+    /// What the identity provider wants of the user's next sign-in, as it said it (`claims` of `OpenID` Connect Core §5.5).
+    pub(crate) claims: Option<String>,
+    /// When to try again.
+    pub(crate) retry_after: Option<Duration>,
+}
+
 /// A reason as it is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Told {
@@ -64,6 +90,16 @@ pub struct Told {
     pub message: &'static str,
     /// Whether the same request may succeed later.
     pub retry: bool,
+}
+
+impl From<Reason> for Failure {
+    fn from(reason: Reason) -> Self {
+        Self {
+            reason,
+            claims: None,
+            retry_after: None,
+        }
+    }
 }
 
 impl HttpReason {
@@ -122,6 +158,13 @@ impl Reason {
             Self::AuditUnavailable,
             Self::Overloaded,
             Self::NoTokenB,
+            Self::ConsentRequired,
+            Self::InteractionRequired,
+            Self::TokenARejected,
+            Self::ExchangeUnavailable,
+            Self::CircuitOpen,
+            Self::UpstreamBusy,
+            Self::EraNotSupported,
             Self::UpstreamTimeout,
             Self::Draining,
             Self::Stale,
@@ -132,6 +175,30 @@ impl Reason {
             .chain(upstream.into_iter().map(Self::Upstream))
             .chain(others)
             .collect()
+    }
+
+    /// 200, as MCP clients break on others, but where the client's own token is at fault: what it does on 401 is what helps.
+    #[must_use]
+    pub fn http_status(self) -> StatusCode {
+        match self {
+            Self::InteractionRequired | Self::TokenARejected => StatusCode::UNAUTHORIZED,
+            Self::Denied(_)
+            | Self::RegistryChanged
+            | Self::TokenExpired
+            | Self::AuditUnavailable
+            | Self::Overloaded
+            | Self::NoTokenB
+            | Self::ConsentRequired
+            | Self::ExchangeUnavailable
+            | Self::CircuitOpen
+            | Self::UpstreamBusy
+            | Self::EraNotSupported
+            | Self::Upstream(_)
+            | Self::UpstreamTimeout
+            | Self::Draining
+            | Self::Stale
+            | Self::Internal => StatusCode::OK,
+        }
     }
 
     /// How this reason is told. What the caller may not know is told as what does not exist, word for word.
@@ -195,6 +262,48 @@ impl Reason {
                 5005,
                 "No token for the tool could be obtained",
                 true,
+            ),
+            Self::ConsentRequired => told(
+                "consent_required",
+                4006,
+                "You, or an administrator for you, must consent to this tool at your identity provider",
+                false,
+            ),
+            Self::InteractionRequired => told(
+                "interaction_required",
+                4007,
+                "Your identity provider asks you to sign in again",
+                true,
+            ),
+            Self::TokenARejected => told(
+                "token_rejected",
+                4008,
+                "Your identity provider no longer accepts the access token",
+                true,
+            ),
+            Self::ExchangeUnavailable => told(
+                "exchange_unavailable",
+                5006,
+                "The identity provider did not answer; try again",
+                true,
+            ),
+            Self::CircuitOpen => told(
+                "circuit_open",
+                5025,
+                "The tool's server failed repeatedly and is left alone for a moment",
+                true,
+            ),
+            Self::UpstreamBusy => told(
+                "upstream_busy",
+                5026,
+                "Too many calls to this tool's server are under way",
+                true,
+            ),
+            Self::EraNotSupported => told(
+                "era_not_supported",
+                4012,
+                "This tool's server does not speak the client's revision of MCP",
+                false,
             ),
             Self::Upstream(UpstreamFault::Unreachable) => told(
                 "upstream_unreachable",

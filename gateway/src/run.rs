@@ -142,7 +142,7 @@ impl Gateway {
             registry,
             recorder,
             denials: Arc::new(denials),
-            tokens: TokenIssuer::new(config.public_url.clone(), signing),
+            exchange: TokenIssuer::new(config.public_url.clone(), signing),
             pools: Pools::new(connector),
             digests,
             cursors: Cursors::new()?,

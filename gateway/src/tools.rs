@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use crate::{
     door::{Door, Refused},
+    mcp::full_name,
     paging::{Page, Paging},
     refusal::HttpReason,
 };
@@ -75,7 +76,7 @@ pub(crate) async fn list(
     query: Result<Query<ToolsQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Response {
     let principal = match door.authenticate(&headers, source.ip()).await {
-        Ok(principal) => principal,
+        Ok(caller) => caller.principal,
         Err(refusal) => {
             let metadata = format!("{}/.well-known/oauth-protected-resource/tools", door.public_url);
             return refusal.respond(&metadata);
@@ -147,7 +148,7 @@ fn listed<'a>(visible: &'a VisibleTool, public_url: &str) -> ListedTool<'a> {
         Stage::Qa => "/qa",
     };
     ListedTool {
-        name: format!("{server}__{}", tool.name),
+        name: full_name(server, &tool.name),
         server,
         tool: &tool.name,
         title: tool.title.as_deref(),

@@ -37,7 +37,9 @@ fn permit(expires: i64) -> CallPermit {
     let plane = Plane {
         audiences: BTreeSet::from(["data".to_owned()]),
         clients: BTreeSet::from(["app".parse().unwrap()]),
-        required_scope: None, advertised_scopes: Vec::new(), };
+        required_scope: None,
+        advertised_scopes: Vec::new(),
+    };
     let issuer = Issuer {
         name: "idp".parse().unwrap(),
         urls: vec!["https://idp.example".to_owned()],
@@ -46,7 +48,9 @@ fn permit(expires: i64) -> CallPermit {
         authorization_server: "https://idp.example".to_owned(),
         algorithms: BTreeSet::from([Signature::ES256]),
         data: plane,
-        admin: None, on_behalf_of: None, };
+        admin: None,
+        on_behalf_of: None,
+    };
     let chosen = VersionChosen {
         server,
         version: VersionNumber(1),
@@ -157,8 +161,8 @@ fn verified(
 }
 
 fn obtain(issuer: &TokenIssuer, permit: &CallPermit, lifetime: u64) -> Result<TokenB, token_b::NoTokenB> {
-    issuer.obtain(
-        permit,
+    issuer.issue(
+        permit.entitlement(),
         CallId(Uuid::max()),
         Timestamp::from_second(NOW).unwrap(),
         lifetime,

@@ -5,8 +5,16 @@ use std::fmt;
 use http::HeaderValue;
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, Header};
-use onedoor_model::{decide::CallPermit, ids::CallId, manifest::Strategy};
+use onedoor_model::{
+    audit::NotDispatchedReason,
+    decide::{Entitlement, Snapshot},
+    ids::CallId,
+    manifest::Strategy,
+};
+use onedoor_wire::bearer::BearerToken;
 use serde::Serialize;
+
+use crate::refusal::{Failure, Reason};
 
 use super::SigningKey;
 
@@ -75,27 +83,29 @@ impl TokenIssuer {
     ///
     /// # Errors
     /// [`NoTokenB`]
-    pub(crate) fn obtain(
+    pub(crate) async fn obtain(
         &self,
-        permit: &CallPermit,
+        entitlement: Entitlement<'_>,
+        _token_a: BearerToken<'_>,
         call: CallId,
+        snapshot: &Snapshot,
         now: Timestamp,
-        lifetime_seconds: u64,
     ) -> Result<TokenB, NoTokenB> {
-        match permit.version().manifest.strategy {
-            Strategy::GatewayIssued => self.issue(permit, call, now, lifetime_seconds),
+        let lifetime = snapshot.settings().token_b_seconds;
+        match entitlement.version().manifest.strategy {
+            Strategy::GatewayIssued => self.issue(entitlement, call, now, lifetime),
             Strategy::EntraObo => Err(NoTokenB::NoExchange),
         }
     }
 
-    fn issue(
+    pub(super) fn issue(
         &self,
-        permit: &CallPermit,
+        entitlement: Entitlement<'_>,
         call: CallId,
         now: Timestamp,
         lifetime_seconds: u64,
     ) -> Result<TokenB, NoTokenB> {
-        let (principal, manifest) = (permit.principal(), &permit.version().manifest);
+        let (principal, manifest) = (entitlement.principal(), &entitlement.version().manifest);
         let iat = now.as_second();
         let lifetime = i64::try_from(lifetime_seconds).unwrap_or(i64::MAX);
         let exp = iat.saturating_add(lifetime).min(principal.expires_at.as_second());
@@ -124,6 +134,19 @@ impl TokenIssuer {
         let mut value = HeaderValue::try_from(format!("Bearer {token}"))?;
         value.set_sensitive(true);
         Ok(TokenB(value))
+    }
+}
+
+impl NoTokenB {
+    /// What the record says of it.
+    pub(crate) fn not_dispatched(&self) -> NotDispatchedReason {
+        NotDispatchedReason::NoTokenB
+    }
+}
+
+impl From<NoTokenB> for Failure {
+    fn from(_: NoTokenB) -> Self {
+        Reason::NoTokenB.into()
     }
 }
 

@@ -9,12 +9,13 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode};
 use onedoor_model::{
-    decide::{DenialReason, Method, Operation, Permit, Request as Wanted, decide},
-    ids::{CallId, Slug, ToolName},
+    decide::{DenialReason, Method, Permit, decide, visible_tools},
+    ids::CallId,
     principal::Principal,
     registry::Stage,
 };
 use onedoor_wire::{
+    bearer::BearerToken,
     headers::{HeaderParam, check_params, check_request, check_transport},
     request::{Limits, Request, RequestId, read_request},
     trace::TraceContext,
@@ -23,13 +24,24 @@ use uuid::Uuid;
 
 use crate::{
     body::read_body,
-    door::{Door, Refused, shortened},
+    challenge,
+    door::{Authenticated, Door, Refused, shortened},
     paging::Paging,
     proxy::{CALL_ID, Forward, call_id_header, new_span},
-    refusal::Reason,
+    refusal::{Failure, Reason},
 };
 
-use super::{local, reply};
+use super::{local, reply, scope::Scope};
+
+/// POST `/mcp`
+pub(crate) async fn federated(
+    State(door): State<Arc<Door>>,
+    ConnectInfo(source): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    serve(&door, source, Scope::All, &headers, body).await
+}
 
 /// POST `/servers/{name}/mcp`
 pub(crate) async fn production(
@@ -39,7 +51,15 @@ pub(crate) async fn production(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    serve(&door, source, &slug, Stage::Production, &headers, body).await
+    let stage = Stage::Production;
+    serve(
+        &door,
+        source,
+        Scope::Server { slug: &slug, stage },
+        &headers,
+        body,
+    )
+    .await
 }
 
 /// POST `/servers/{name}/qa/mcp`
@@ -50,15 +70,23 @@ pub(crate) async fn qa(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    serve(&door, source, &slug, Stage::Qa, &headers, body).await
+    let stage = Stage::Qa;
+    serve(
+        &door,
+        source,
+        Scope::Server { slug: &slug, stage },
+        &headers,
+        body,
+    )
+    .await
 }
 
 /// A request of a known caller.
 struct Asked<'a> {
     door: &'a Arc<Door>,
     principal: &'a Arc<Principal>,
-    slug: &'a str,
-    stage: Stage,
+    token: BearerToken<'a>,
+    scope: Scope<'a>,
     headers: &'a HeaderMap,
     call: CallId,
     arrival: Instant,
@@ -67,16 +95,15 @@ struct Asked<'a> {
 async fn serve(
     door: &Arc<Door>,
     source: SocketAddr,
-    slug: &str,
-    stage: Stage,
+    scope: Scope<'_>,
     headers: &HeaderMap,
     body: Body,
 ) -> Response {
     let arrival = Instant::now();
     // Before the body: whoever has no token does not get to send megabytes.
-    let principal = match door.authenticate(headers, source.ip()).await {
-        Ok(principal) => principal,
-        Err(refusal) => return refusal.respond(&door.resource_metadata(slug, stage)),
+    let Authenticated { principal, token } = match door.authenticate(headers, source.ip()).await {
+        Ok(caller) => caller,
+        Err(refusal) => return refusal.respond(&door.resource_metadata(scope.path())),
     };
     if let Err(fault) = check_transport(headers) {
         return reply::malformed(None, &fault);
@@ -90,8 +117,8 @@ async fn serve(
     let asked = Asked {
         door,
         principal: &principal,
-        slug,
-        stage,
+        token,
+        scope,
         headers,
         call,
         arrival,
@@ -130,26 +157,13 @@ impl Asked<'_> {
             return self.refuse(id, request, Reason::Stale, Some(&trace));
         }
         let permit = match self.decide(method, request) {
-            Ok(permit) => permit,
+            Ok(Some(permit)) => permit,
+            Ok(None) => return self.all(id, method, request),
             Err(reason) => return self.refuse(id, request, Reason::Denied(reason), Some(&trace)),
         };
         match permit {
             Permit::Discover(permit) => self.local(id, request, local::discover(&permit)),
-            Permit::ListTools(permit) => {
-                let settings = Arc::clone(self.door.registry.snapshot().settings());
-                let cursor = request.params.cursor.as_deref();
-                let scope = format!("tools/list {} {}", self.slug, self.stage);
-                match Paging::new(
-                    &self.door.cursors,
-                    self.principal,
-                    &scope,
-                    cursor,
-                    settings.limits.page,
-                ) {
-                    Ok(paging) => self.local(id, request, local::list(&permit, &paging)),
-                    Err(fault) => reply::malformed(Some(id), &fault.into()),
-                }
-            }
+            Permit::ListTools(permit) => self.page(id, request, |paging| local::list(&permit, paging)),
             Permit::CallTool(permit) => {
                 let params: Vec<HeaderParam> = permit
                     .definition()
@@ -167,6 +181,7 @@ impl Asked<'_> {
                     call,
                     id,
                     permit,
+                    token_a: self.token,
                     request,
                     params,
                     trace: &trace,
@@ -174,36 +189,76 @@ impl Asked<'_> {
                 };
                 match forward.run().await {
                     Ok(response) => response,
-                    Err(reason) => self.refuse(id, request, reason, Some(&trace)),
+                    Err(failure) => self.failed(id, request, &failure, &trace),
                 }
             }
         }
     }
 
-    fn decide(&self, method: Method, request: &Request<'_>) -> Result<Permit, DenialReason> {
-        let server = Slug::new(self.slug).map_err(|_| DenialReason::UnknownServer)?;
-        let operation = match method {
-            Method::Discover => Operation::Discover,
-            Method::ListTools => Operation::ListTools,
-            Method::CallTool => {
-                let name = request.params.name.as_deref().unwrap_or_default();
-                match ToolName::new(name) {
-                    Ok(name) => Operation::CallTool(name),
-                    // No tool can have this name; who has no grant must not learn more than of other tools.
-                    Err(_) => {
-                        return self
-                            .decide(Method::ListTools, request)
-                            .and(Err(DenialReason::UnknownTool));
-                    }
+    /// The decision; none where all servers are asked about, of which each caller may know their own tools.
+    fn decide(&self, method: Method, request: &Request<'_>) -> Result<Option<Permit>, DenialReason> {
+        let snapshot = self.door.registry.snapshot();
+        let name = request.params.name.as_deref();
+        match self.scope.wanted(method, name) {
+            Ok(Some(wanted)) => decide(&snapshot, self.principal, &wanted).map(Some),
+            Ok(None) if snapshot.is_blocked(self.principal) => Err(DenialReason::Blocked),
+            Ok(None) => Ok(None),
+            // No tool can have this name; who has no grant must not learn more than of other tools.
+            Err(DenialReason::UnknownTool) => match self.scope.wanted(Method::ListTools, None)? {
+                Some(server) => {
+                    decide(&snapshot, self.principal, &server).and(Err(DenialReason::UnknownTool))
                 }
+                None => Err(DenialReason::UnknownTool),
+            },
+            Err(reason) => Err(reason),
+        }
+    }
+
+    /// Answers for all servers at once.
+    fn all(&self, id: RequestId<'_>, method: Method, request: &Request<'_>) -> Response {
+        match method {
+            Method::Discover => self.local(id, request, local::discover_all()),
+            Method::ListTools | Method::CallTool => {
+                let mut tools = visible_tools(&self.door.registry.snapshot(), self.principal);
+                tools.retain(|tool| tool.stage == Stage::Production);
+                self.page(id, request, |paging| local::list_all(&tools, paging))
             }
-        };
-        let wanted = Wanted {
-            server,
-            stage: self.stage,
-            operation,
-        };
-        decide(&self.door.registry.snapshot(), self.principal, &wanted)
+        }
+    }
+
+    /// Answers with one page of a list.
+    fn page(
+        &self,
+        id: RequestId<'_>,
+        request: &Request<'_>,
+        list: impl FnOnce(&Paging) -> Result<String, serde_json::Error>,
+    ) -> Response {
+        let settings = Arc::clone(self.door.registry.snapshot().settings());
+        let paging = Paging::new(
+            &self.door.cursors,
+            self.principal,
+            &self.scope.list(),
+            request.params.cursor.as_deref(),
+            settings.limits.page,
+        );
+        match paging {
+            Ok(paging) => self.local(id, request, list(&paging)),
+            Err(fault) => reply::malformed(Some(id), &fault.into()),
+        }
+    }
+
+    /// Refuses a call, with the challenge where a new sign-in would help.
+    fn failed(
+        &self,
+        id: RequestId<'_>,
+        request: &Request<'_>,
+        failure: &Failure,
+        trace: &TraceContext,
+    ) -> Response {
+        let mut response = self.refuse(id, request, failure.reason, Some(trace));
+        let metadata = self.door.resource_metadata(self.scope.path());
+        challenge::add(response.headers_mut(), failure, &metadata);
+        response
     }
 
     fn local(
@@ -231,15 +286,16 @@ impl Asked<'_> {
     ) -> Response {
         let name = request.params.name.as_deref().map(shortened);
         let name = name.as_deref();
-        if let Reason::Denied(denial) = reason {
-            let refused = Refused {
-                operation: &request.method,
-                server: Some(self.slug),
-                tool: name,
-            };
-            self.door
-                .record_denial(self.principal, self.call, refused, denial, trace);
-        }
-        reply::refused(id, reason, self.call, name)
+        let Reason::Denied(denial) = reason else {
+            return reply::refused(id, reason, self.call, name);
+        };
+        let refused = Refused {
+            operation: &request.method,
+            server: self.scope.server(name),
+            tool: name,
+        };
+        self.door
+            .record_denial(self.principal, self.call, refused, denial, trace);
+        reply::refused(id, Reason::Denied(self.scope.told(denial)), self.call, name)
     }
 }

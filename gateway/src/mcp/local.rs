@@ -1,63 +1,117 @@
-//! What the door answers itself, from the approved manifest: what a server can do, and which of its tools the caller may call.
+//! What the door answers itself, from approved manifests: what a server can do, and which tools the caller may call.
 //!
-//! The live server is not asked: what an administrator approved is what clients and their models read, whatever the server says now.
+//! Live servers are not asked: what an administrator approved is what clients and their models read, whatever a server says now. So no
+//! list waits for a server, however slow or dead.
+
+use std::{borrow::Cow, collections::BTreeMap};
 
 use onedoor_model::decide::{ListPermit, VisibleTool};
 use onedoor_wire::PROTOCOL_VERSION;
-use serde::Serialize;
-use serde_json::{json, value::RawValue};
+use serde::{Serialize, Serializer, ser::Error as _};
+use serde_json::{Value, json, value::RawValue};
 
 use crate::paging::{Page, Paging};
+
+use super::scope::full_name;
 
 /// How long a client may keep a list, in milliseconds: not at all, as a grant may go any moment.
 const TTL_MS: u64 = 0;
 
+/// What the door says of itself where it stands for all servers.
+const INSTRUCTIONS: &str =
+    "Tools of several servers: each tool's name begins with its server's, then two underscores.";
+
 /// Result of `tools/list` (MCP 2026-07-28).
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ToolList<'a> {
+struct ToolList<T> {
     result_type: &'static str,
-    tools: Vec<&'a RawValue>,
+    tools: Vec<T>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
     ttl_ms: u64,
     cache_scope: &'static str,
-    _meta: serde_json::Value,
+    _meta: Value,
 }
+
+/// A tool's definition under its full name.
+pub(super) struct Renamed<'a>(pub(super) &'a VisibleTool);
 
 /// Result of `server/discover`: of all the server's capabilities, tools.
 pub(super) fn discover(permit: &ListPermit) -> Result<String, serde_json::Error> {
-    let manifest = &permit.version().manifest;
-    serde_json::to_string(&json!({
-        "resultType": "complete",
-        "supportedVersions": [PROTOCOL_VERSION],
-        "capabilities": { "tools": {} },
-        "instructions": manifest.description,
-        "ttlMs": TTL_MS,
-        "cacheScope": "private",
-        "_meta": server_info(permit),
-    }))
+    discovered(&permit.version().manifest.description, &server_info(permit))
+}
+
+/// Result of `server/discover` for all servers.
+pub(super) fn discover_all() -> Result<String, serde_json::Error> {
+    discovered(INSTRUCTIONS, &door_info())
 }
 
 /// Result of `tools/list`: one page of the caller's tools, by name, each as approved.
 pub(super) fn list(permit: &ListPermit, paging: &Paging) -> Result<String, serde_json::Error> {
-    let Page { entries, next_cursor } =
-        paging.page(permit.tools(), |tool: &VisibleTool| tool.tool.name.to_string());
+    let page = paging.page(permit.tools(), |tool: &VisibleTool| tool.tool.name.to_string());
+    listed(page, server_info(permit), |tool| &*tool.tool.definition)
+}
+
+/// Result of `tools/list` for all servers: `tools` are in the order of slug and name.
+pub(super) fn list_all(tools: &[VisibleTool], paging: &Paging) -> Result<String, serde_json::Error> {
+    // A space comes before whatever a name may hold, so that positions are in the order of the tools.
+    let page = paging.page(tools, |tool: &VisibleTool| {
+        format!("{} {}", tool.server.slug, tool.tool.name)
+    });
+    listed(page, door_info(), Renamed)
+}
+
+fn discovered(instructions: &str, info: &Value) -> Result<String, serde_json::Error> {
+    serde_json::to_string(&json!({
+        "resultType": "complete",
+        "supportedVersions": [PROTOCOL_VERSION],
+        "capabilities": { "tools": {} },
+        "instructions": instructions,
+        "ttlMs": TTL_MS,
+        "cacheScope": "private",
+        "_meta": info,
+    }))
+}
+
+fn listed<'t, T: Serialize>(
+    page: Page<'t, VisibleTool>,
+    info: Value,
+    tool: impl Fn(&'t VisibleTool) -> T,
+) -> Result<String, serde_json::Error> {
+    let Page { entries, next_cursor } = page;
     serde_json::to_string(&ToolList {
         result_type: "complete",
-        tools: entries.iter().map(|tool| &*tool.tool.definition).collect(),
+        tools: entries.iter().map(tool).collect(),
         next_cursor,
         ttl_ms: TTL_MS,
         cache_scope: "private",
-        _meta: server_info(permit),
+        _meta: info,
     })
 }
 
-fn server_info(permit: &ListPermit) -> serde_json::Value {
+fn server_info(permit: &ListPermit) -> Value {
     let manifest = &permit.version().manifest;
     let mut info = json!({ "name": permit.server().slug, "version": manifest.version });
     if let Some(title) = &manifest.title {
         info["title"] = json!(title);
     }
     json!({ "io.modelcontextprotocol/serverInfo": info })
+}
+
+fn door_info() -> Value {
+    let info = json!({ "name": "onedoor", "title": "Onedoor", "version": env!("CARGO_PKG_VERSION") });
+    json!({ "io.modelcontextprotocol/serverInfo": info })
+}
+
+impl Serialize for Renamed<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let VisibleTool { server, tool, .. } = self.0;
+        let mut members: BTreeMap<Cow<'_, str>, &RawValue> =
+            serde_json::from_str(tool.definition.get()).map_err(S::Error::custom)?;
+        let name = RawValue::from_string(json!(full_name(&server.slug, &tool.name)).to_string())
+            .map_err(S::Error::custom)?;
+        members.insert(Cow::Borrowed("name"), &name);
+        members.serialize(serializer)
+    }
 }

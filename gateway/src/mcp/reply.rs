@@ -32,9 +32,12 @@ pub(crate) fn error_body(
     }
 }
 
-/// An answer for a known caller: always HTTP 200.
+/// An answer for a known caller.
 pub(super) fn refused(id: RequestId<'_>, reason: Reason, call: CallId, name: Option<&str>) -> Response {
-    json_response(StatusCode::OK, error_body(Some(id), reason, Some(call), name))
+    json_response(
+        reason.http_status(),
+        error_body(Some(id), reason, Some(call), name),
+    )
 }
 
 /// An answer to a message that is not a request this revision has.

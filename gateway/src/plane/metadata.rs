@@ -53,7 +53,7 @@ pub(super) async fn jwks(
 ) -> ([(http::HeaderName, HeaderValue); 1], Json<serde_json::Value>) {
     (
         [(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"))],
-        Json(door.tokens.jwks()),
+        Json(door.exchange.jwks()),
     )
 }
 

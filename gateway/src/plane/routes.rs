@@ -15,6 +15,7 @@ use super::{Hosts, guard, health, metadata};
 /// All of it. A method that a route does not have is answered 405 (MCP 2026-07-28: GET and DELETE of an endpoint).
 pub(crate) fn router(door: Arc<Door>, hosts: Hosts) -> Router {
     Router::new()
+        .route("/mcp", post(mcp::federated))
         .route("/servers/{name}/mcp", post(mcp::production))
         .route("/servers/{name}/qa/mcp", post(mcp::qa))
         .route("/tools", get(tools::list))

@@ -2,11 +2,15 @@
 
 mod answer;
 mod call;
+mod dispatch;
 mod forward;
 mod pools;
 mod stream;
+mod upstream;
 mod watch;
 
 pub(crate) use call::{Call, new_span};
-pub(crate) use forward::{CALL_ID, Forward, call_id_header};
+pub(crate) use dispatch::{Dispatch, Dispatched, Recorded};
+pub(crate) use forward::Forward;
 pub(crate) use pools::Pools;
+pub(crate) use upstream::{CALL_ID, call_id_header};

@@ -150,6 +150,7 @@ fn pass(expected: &Expected, item: &SseItem) -> Option<Next> {
         SseItem::Event {
             is_message: true,
             data,
+            ..
         } => data,
     };
     match expected.read(data) {

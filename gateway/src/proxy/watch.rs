@@ -5,7 +5,7 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use onedoor_model::{
     audit::{CancelCause, NotDispatchedReason, Outcome},
-    decide::{CallPermit, DenialReason, Request, decide},
+    decide::{DenialReason, Request, decide},
     principal::Principal,
 };
 use onedoor_registry::{Progress, Registry};
@@ -49,19 +49,19 @@ pub(crate) enum Cut {
 impl Watch {
     pub(crate) fn new(
         registry: &Arc<Registry>,
-        permit: &CallPermit,
+        principal: &Arc<Principal>,
+        request: &Request,
         deadline: Instant,
         now: Timestamp,
         draining: &CancellationToken,
     ) -> Self {
-        let principal = permit.principal();
         let left = principal.expires_at.duration_since(now);
         let token_end = Instant::now() + Duration::try_from(left).unwrap_or_default();
         Self {
             registry: Arc::clone(registry),
             progress: registry.progress(),
             principal: Arc::clone(principal),
-            request: permit.request().clone(),
+            request: request.clone(),
             end: Box::pin(sleep_until(deadline.min(token_end))),
             deadline,
             token_end,

@@ -41,7 +41,7 @@ fn every_reason_of_a_refused_call_is_documented() {
         } = reason.told();
         let retry = if retry { "yes" } else { "no" };
         let row = [
-            "200".to_owned(),
+            reason.http_status().as_u16().to_string(),
             code.to_string(),
             retry.to_owned(),
             message.to_owned(),

@@ -8,6 +8,6 @@ mod snapshot;
 mod tests;
 
 pub use method::{METHODS, Method, Resource};
-pub use permit::{CallPermit, ListPermit, Permit};
+pub use permit::{CallPermit, Entitlement, ListPermit, Permit};
 pub use rule::{DenialReason, Operation, Request, VisibleTool, decide, visible_tools};
 pub use snapshot::Snapshot;

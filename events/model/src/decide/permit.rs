@@ -23,9 +23,19 @@ pub enum Permit {
     CallTool(CallPermit),
 }
 
+/// For whom, and for which server, a Token B may be obtained. Only a permit gives one.
+#[derive(Clone, Copy, Debug)]
+pub struct Entitlement<'p> {
+    principal: &'p Arc<Principal>,
+    server: &'p Arc<Server>,
+    version: &'p Arc<ServerVersion>,
+}
+
 /// Leave to know a server and these tools of it.
 #[derive(Debug)]
 pub struct ListPermit {
+    principal: Arc<Principal>,
+    request: Request,
     server: Arc<Server>,
     version: Arc<ServerVersion>,
     tools: Vec<VisibleTool>,
@@ -43,25 +53,75 @@ pub struct CallPermit {
     grants: Vec<GrantId>,
 }
 
+impl<'p> Entitlement<'p> {
+    /// On whose behalf.
+    #[must_use]
+    pub fn principal(self) -> &'p Arc<Principal> {
+        self.principal
+    }
+
+    /// For which server.
+    #[must_use]
+    pub fn server(self) -> &'p Arc<Server> {
+        self.server
+    }
+
+    /// For which version of it: audience, scope and strategy are its manifest's.
+    #[must_use]
+    pub fn version(self) -> &'p Arc<ServerVersion> {
+        self.version
+    }
+}
+
 impl ListPermit {
-    pub(super) fn new(server: &Arc<Server>, version: &Arc<ServerVersion>, tools: Vec<VisibleTool>) -> Self {
+    pub(super) fn new(
+        principal: &Arc<Principal>,
+        request: &Request,
+        server: &Arc<Server>,
+        version: &Arc<ServerVersion>,
+        tools: Vec<VisibleTool>,
+    ) -> Self {
         Self {
+            principal: Arc::clone(principal),
+            request: request.clone(),
             server: Arc::clone(server),
             version: Arc::clone(version),
             tools,
         }
     }
 
+    /// Who may know of it.
+    #[must_use]
+    pub fn principal(&self) -> &Arc<Principal> {
+        &self.principal
+    }
+
+    /// What was asked, to be decided anew when the registry has moved on.
+    #[must_use]
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+
     /// The server.
     #[must_use]
-    pub fn server(&self) -> &Server {
+    pub fn server(&self) -> &Arc<Server> {
         &self.server
     }
 
     /// The version that serves the stage asked for.
     #[must_use]
-    pub fn version(&self) -> &ServerVersion {
+    pub fn version(&self) -> &Arc<ServerVersion> {
         &self.version
+    }
+
+    /// The token that may be obtained.
+    #[must_use]
+    pub fn entitlement(&self) -> Entitlement<'_> {
+        Entitlement {
+            principal: &self.principal,
+            server: &self.server,
+            version: &self.version,
+        }
     }
 
     /// The tools the caller may call, by name.
@@ -120,6 +180,16 @@ impl CallPermit {
     #[must_use]
     pub fn version(&self) -> &Arc<ServerVersion> {
         &self.version
+    }
+
+    /// The token that may be obtained.
+    #[must_use]
+    pub fn entitlement(&self) -> Entitlement<'_> {
+        Entitlement {
+            principal: &self.principal,
+            server: &self.server,
+            version: &self.version,
+        }
     }
 
     /// The tool.

@@ -127,7 +127,7 @@ pub fn decide(
                 Err(DenialReason::ServerDisabled)
             } else {
                 let tools = callable(server, version, request.stage, &grants);
-                let permit = ListPermit::new(server, version, tools);
+                let permit = ListPermit::new(principal, request, server, version, tools);
                 Ok(if request.operation == Operation::Discover {
                     Permit::Discover(permit)
                 } else {

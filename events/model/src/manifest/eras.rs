@@ -24,9 +24,8 @@ pub struct Eras {
 /// None where the manifest does not say.
 pub(super) fn read(part: Members<'_, '_>, findings: &mut Findings) -> Option<Eras> {
     let node = part.get("protocolVersions")?;
-    let versions = match items(node, HINT, findings) {
-        Ok(versions) => versions,
-        Err(_) => return None,
+    let Ok(versions) = items(node, HINT, findings) else {
+        return None;
     };
     let mut eras = Eras::default();
     for version in versions {

@@ -1,0 +1,232 @@
+//! From a permit to the head of the upstream's answer: recorded first, dispatched once. Every kind of call goes this way.
+
+use std::{
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use http::Request as HttpRequest;
+use jiff::Timestamp;
+use onedoor_connect::{Lease, PooledBody, RequestBody, SendError};
+use onedoor_model::{
+    audit::{Caller, NotDispatchedReason, Outcome, ToolCalled, UpstreamFault},
+    decide::{CallPermit, Permit, decide},
+    envelope::Draft,
+    ids::CallId,
+};
+use onedoor_registry::Boot;
+use onedoor_wire::{bearer::BearerToken, trace::TraceContext};
+
+use crate::{
+    door::Door,
+    exchange::TokenB,
+    refusal::{Failure, Reason},
+};
+
+use super::{
+    Call,
+    call::deadline,
+    upstream::{Fresh, connection},
+    watch::Watch,
+};
+
+/// How long a call waits for its record before it is refused: longer than a leader election takes, shorter than a client's patience.
+const AUDIT_WAIT: Duration = Duration::from_secs(5);
+
+/// A permitted call, about to be made.
+pub(crate) struct Dispatch<'a> {
+    pub(crate) door: &'a Arc<Door>,
+    pub(crate) call: CallId,
+    pub(crate) permit: &'a CallPermit,
+    pub(crate) token_a: BearerToken<'a>,
+    pub(crate) trace: &'a TraceContext,
+    pub(crate) arrival: Instant,
+    pub(crate) recorded: Recorded<'a>,
+}
+
+/// What a call's record says of the request itself.
+#[derive(Clone, Copy)]
+pub(crate) struct Recorded<'a> {
+    /// MCP method, or HTTP method and path template.
+    pub(crate) operation: &'a str,
+    /// What the tool is called with; only a keyed digest and the size of it are recorded.
+    pub(crate) arguments: &'a [u8],
+}
+
+/// A call whose upstream has begun to answer. Its outcome is whatever becomes of `call`.
+#[derive(Debug)]
+pub(crate) struct Dispatched {
+    pub(crate) call: Call,
+    pub(crate) watch: Watch,
+    pub(crate) head: http::Response<PooledBody>,
+}
+
+impl Dispatch<'_> {
+    /// Makes the call: `request` writes what is sent, with the Token B that was obtained.
+    ///
+    /// Whatever the result, exactly one outcome is recorded, here or by the [`Call`] that is returned.
+    pub(crate) async fn run(
+        self,
+        request: impl FnOnce(TokenB) -> HttpRequest<RequestBody>,
+    ) -> Result<Dispatched, Failure> {
+        let now = Timestamp::now();
+        let timeouts = self.permit.version().manifest.timeouts;
+        let first_byte = deadline(self.arrival, Duration::from_millis(timeouts.first_byte_ms));
+        let mut watch = Watch::new(
+            &self.door.registry,
+            self.permit.principal(),
+            self.permit.request(),
+            first_byte,
+            now,
+            &self.door.draining,
+        );
+        let audit_wait = tokio::time::Instant::now() + AUDIT_WAIT;
+        let room = tokio::select! {
+            room = self.door.recorder.reserve() => room.map_err(|_| Reason::AuditUnavailable)?,
+            () = tokio::time::sleep_until(audit_wait) => return Err(Reason::Overloaded.into()),
+            cut = watch.cut() => return Err(cut.reason().into()),
+        };
+        let traceparent = self.trace.parent.to_string();
+        let (recording, acknowledged) = room
+            .called(self.record(&traceparent))
+            .map_err(|_| Reason::AuditUnavailable)?;
+        let tenant = self.permit.principal().tenant.clone();
+        let mut call = Call::new(self.call, self.arrival, traceparent, tenant, recording);
+
+        // While the record is on its way into the log: Token B, and a connection.
+        let prepared = {
+            let mut acknowledged = pin!(tokio::time::timeout_at(audit_wait, acknowledged));
+            let connected = connection(self.door, self.permit.entitlement(), self.call, Fresh::No);
+            let ready = async { tokio::join!(acknowledged.as_mut(), self.token_b(now), connected) };
+            tokio::select! {
+                cut = watch.cut() => Err((cut.not_dispatched(), cut.reason().into())),
+                (acknowledged, token, connection) = ready => match (acknowledged, token, connection) {
+                    (Ok(Ok(())), Ok(token), Ok(connection)) => Ok((token, connection)),
+                    (Ok(Ok(())), Err(refused), _) => Err(refused),
+                    (Ok(Ok(())), Ok(_), Err(reason)) => Err((NotDispatchedReason::Unreachable, reason.into())),
+                    (Ok(Err(_)) | Err(_), _, _) => {
+                        Err((NotDispatchedReason::AuditUnavailable, Reason::AuditUnavailable.into()))
+                    }
+                },
+            }
+        };
+        let (token, lease) = match prepared {
+            Ok(prepared) => prepared,
+            Err((not_dispatched, failure)) => {
+                call.not_dispatched(not_dispatched);
+                return Err(failure);
+            }
+        };
+        let head = match self.send(&mut call, &mut watch, lease, request(token)).await {
+            Ok(head) => head,
+            Err((outcome, reason)) => {
+                call.finish(outcome);
+                return Err(reason.into());
+            }
+        };
+        call.first_byte();
+        watch.set_deadline(deadline(self.arrival, Duration::from_millis(timeouts.total_ms)));
+        Ok(Dispatched { call, watch, head })
+    }
+
+    async fn token_b(&self, now: Timestamp) -> Result<TokenB, (NotDispatchedReason, Failure)> {
+        let snapshot = self.door.registry.snapshot();
+        let obtained = self
+            .door
+            .exchange
+            .obtain(self.permit.entitlement(), self.token_a, self.call, &snapshot, now)
+            .await;
+        obtained.map_err(|error| {
+            tracing::warn!(error = &error as &dyn std::error::Error, call = %self.call, "no Token B");
+            (error.not_dispatched(), Failure::from(error))
+        })
+    }
+
+    /// Sends the request, and once more on a fresh connection where certainly nothing of it was written.
+    async fn send(
+        &self,
+        call: &mut Call,
+        watch: &mut Watch,
+        lease: Lease,
+        mut request: HttpRequest<RequestBody>,
+    ) -> Result<http::Response<PooledBody>, (Outcome, Reason)> {
+        let mut lease = lease;
+        let mut fresh = false;
+        loop {
+            self.still_permitted()
+                .map_err(|reason| (Outcome::NotDispatched(NotDispatchedReason::Revoked), reason))?;
+            // No await between the check above and the write: `send` hands the request over before it returns.
+            let sent = lease.send(request);
+            call.dispatched();
+            let error = tokio::select! {
+                biased;
+                answered = sent => match answered {
+                    Ok(head) => return Ok(head),
+                    Err(error) => error,
+                },
+                cut = watch.cut() => return Err((cut.outcome(), cut.reason())),
+            };
+            let unreachable = Reason::Upstream(UpstreamFault::Unreachable);
+            let not_dispatched = Outcome::NotDispatched(NotDispatchedReason::Unreachable);
+            match error {
+                SendError::NotSent { request: unsent, .. } if !fresh => {
+                    fresh = true;
+                    request = *unsent;
+                    lease = connection(self.door, self.permit.entitlement(), self.call, Fresh::Yes)
+                        .await
+                        .map_err(|reason| (not_dispatched, reason))?;
+                }
+                SendError::NotSent { .. } => return Err((not_dispatched, unreachable)),
+                SendError::MaybeSent { source } => {
+                    tracing::warn!(error = &source as &dyn std::error::Error, call = %self.call, "upstream failed");
+                    return Err((Outcome::UpstreamError(UpstreamFault::Unreachable), unreachable));
+                }
+            }
+        }
+    }
+
+    /// Decides anew where the registry has moved on since the permit. The record names a version: another one needs another call.
+    fn still_permitted(&self) -> Result<(), Reason> {
+        if self.door.registry.is_stopped() {
+            return Err(Reason::Stale);
+        }
+        let snapshot = self.door.registry.snapshot();
+        if snapshot.revision() == self.permit.revision() {
+            return Ok(());
+        }
+        match decide(&snapshot, self.permit.principal(), self.permit.request()).map_err(Reason::Denied)? {
+            Permit::CallTool(now) if now.version().number == self.permit.version().number => Ok(()),
+            Permit::CallTool(_) | Permit::Discover(_) | Permit::ListTools(_) => Err(Reason::RegistryChanged),
+        }
+    }
+
+    fn record(&self, traceparent: &str) -> Draft<ToolCalled> {
+        let permit = self.permit;
+        let (principal, version) = (permit.principal(), permit.version());
+        let Recorded { operation, arguments } = self.recorded;
+        Draft {
+            traceparent: Some(traceparent.to_owned()),
+            tenant: Some(principal.tenant.clone()),
+            actor: Some(principal.actor()),
+            ..Boot::draft(ToolCalled {
+                call: self.call,
+                operation: operation.to_owned(),
+                server: permit.server().id,
+                slug: permit.server().slug.clone(),
+                version: version.number,
+                stage: permit.request().stage,
+                tool: permit.tool().clone(),
+                tool_digest: permit.definition().digest,
+                caller: Caller::of(principal),
+                required_scope: version.manifest.required_scope.clone(),
+                audience: version.manifest.audience.as_str().to_owned(),
+                strategy: version.manifest.strategy.to_string(),
+                grants: permit.grants().to_vec(),
+                revision: permit.revision(),
+                arguments: self.door.digests.of(arguments),
+                arguments_size: arguments.len() as u64,
+            })
+        }
+    }
+}
