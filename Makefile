@@ -1,9 +1,9 @@
 # Onedoor. `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run test fmt clippy deny dist bench clean-data
+.PHONY: help run test fmt clippy deny dist bench bench-soak bench-neighbours clean-data
 
 help: ## Show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Build, then start the door with a development identity provider and two demonstration servers
 	cargo build --release --locked --bin onedoor
@@ -26,8 +26,14 @@ deny: ## Check dependencies: bans, licences, sources (builds cargo-deny once)
 dist: ## Build what is shipped and benchmarked: target/dist/onedoor
 	cargo build --profile dist --locked --bin onedoor
 
-bench: dist ## Measure what the door costs beside the direct way (8 minutes; on a quiet machine)
-	cargo run --release --locked -p onedoor-bench -- --onedoor target/dist/onedoor --rounds 5 --seconds 5 --rate 200
+bench: dist ## Measure what the door costs beside the direct way (15 minutes; on a quiet machine)
+	cargo run --release --locked -p onedoor-bench -- --onedoor target/dist/onedoor cost --rounds 5 --seconds 5 --rate 200
+
+bench-soak: dist ## 1,000 idle streams beside 500 calls/s for two minutes: memory stays flat, nothing fails
+	cargo run --release --locked -p onedoor-bench -- --onedoor target/dist/onedoor soak
+
+bench-neighbours: dist ## One of ten servers hangs: what the others' callers notice (2 minutes)
+	cargo run --release --locked -p onedoor-bench -- --onedoor target/dist/onedoor neighbours
 
 clean-data: ## Forget the state of `make run`
 	rm -rf data

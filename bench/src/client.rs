@@ -8,15 +8,21 @@ use std::{
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Uri,
-    header::{AUTHORIZATION, HOST},
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST},
 };
 use http_body_util::{BodyExt as _, Full};
-use hyper::client::conn::http1::{self, SendRequest};
+use hyper::{
+    body::Incoming,
+    client::conn::http1::{self, SendRequest},
+};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use crate::message::{Case, WrongAnswer};
+use crate::message::{Case, Era, WrongAnswer};
+
+/// The header that names a session.
+const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 
 /// How long a call may take before it counts as failed.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -26,6 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Target {
     address: SocketAddr,
     path: Uri,
+    era: Era,
     headers: HeaderMap,
     next_id: AtomicU64,
 }
@@ -64,10 +71,10 @@ pub enum CallFailed {
 }
 
 impl Target {
-    /// An endpoint; with a token, calls carry it.
+    /// An endpoint; with a token, calls carry it. In the session era a session must be [opened](Self::open_session) first.
     #[must_use]
-    pub fn new(address: SocketAddr, path: Uri, authorization: Option<HeaderValue>) -> Self {
-        let mut headers = Case::headers();
+    pub fn new(address: SocketAddr, path: Uri, era: Era, authorization: Option<HeaderValue>) -> Self {
+        let mut headers = era.headers();
         if let Ok(host) = HeaderValue::try_from(address.to_string()) {
             headers.insert(HOST, host);
         }
@@ -77,9 +84,57 @@ impl Target {
         Self {
             address,
             path,
+            era,
             headers,
             next_id: AtomicU64::new(1),
         }
+    }
+
+    /// Opens a session, and keeps its id for every request that follows.
+    ///
+    /// # Errors
+    /// [`CallFailed`]
+    pub async fn open_session(&mut self) -> Result<(), CallFailed> {
+        let initialize = concat!(
+            r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","#,
+            r#""capabilities":{},"clientInfo":{"name":"onedoor-bench","version":"1"}}}"#
+        );
+        let answer = self.post(Bytes::from_static(initialize.as_bytes())).await?;
+        let id = answer.headers().get(SESSION_ID).cloned();
+        let (StatusCode::OK, Some(id)) = (answer.status(), id) else {
+            return Err(WrongAnswer::Status(answer.status().as_u16()).into());
+        };
+        self.headers.insert(SESSION_ID, id);
+        let initialized = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+        let answer = self.post(Bytes::from_static(initialized.as_bytes())).await?;
+        match answer.status() {
+            StatusCode::ACCEPTED => Ok(()),
+            status => Err(WrongAnswer::Status(status.as_u16()).into()),
+        }
+    }
+
+    /// Opens the session's stream from the server, which says nothing; it is closed by dropping it.
+    ///
+    /// # Errors
+    /// [`CallFailed`]
+    pub async fn open_stream(&self) -> Result<Response<Incoming>, CallFailed> {
+        let mut request = self.request(Bytes::new());
+        *request.method_mut() = Method::GET;
+        request
+            .headers_mut()
+            .insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+        request.headers_mut().remove(CONTENT_TYPE);
+        let answer = open(self.address).await?.send_request(request).await?;
+        match answer.status() {
+            StatusCode::OK => Ok(answer),
+            status => Err(WrongAnswer::Status(status.as_u16()).into()),
+        }
+    }
+
+    async fn post(&self, body: Bytes) -> Result<Response<Bytes>, CallFailed> {
+        let answer = open(self.address).await?.send_request(self.request(body)).await?;
+        let (head, body) = answer.into_parts();
+        Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
     }
 
     /// A connection to it, not yet open.
@@ -128,7 +183,7 @@ impl Connection<'_> {
         let id = self.target.next_id.fetch_add(1, Ordering::Relaxed);
         sender.ready().await?;
         let (head, mut body) = sender
-            .send_request(self.target.request(case.body(id)))
+            .send_request(self.target.request(case.body(self.target.era, id)))
             .await?
             .into_parts();
         let (mut first, mut bytes) = (None, Vec::new());

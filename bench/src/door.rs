@@ -132,13 +132,13 @@ impl Door {
     ///
     /// # Errors
     /// A command was refused.
-    pub async fn register(&self, upstream: SocketAddr) -> anyhow::Result<()> {
-        let manifest = self.folder().join("bench.json");
-        std::fs::write(&manifest, manifest_of(upstream))?;
+    pub async fn register(&self, slug: &str, upstream: SocketAddr) -> anyhow::Result<()> {
+        let manifest = self.folder().join(format!("{slug}.json"));
+        std::fs::write(&manifest, manifest_of(slug, upstream))?;
         self.cli([OsStr::new("server"), OsStr::new("register"), manifest.as_os_str()])
             .await?;
-        self.cli(["server", "approve", SLUG]).await?;
-        self.cli(["server", "promote", SLUG]).await?;
+        self.cli(["server", "approve", slug]).await?;
+        self.cli(["server", "promote", slug]).await?;
         let Places {
             issuer,
             tenant,
@@ -158,7 +158,7 @@ impl Door {
         self.cli(
             grant
                 .into_iter()
-                .chain(["--server", SLUG, "--stage", "production"]),
+                .chain(["--server", slug, "--stage", "production"]),
         )
         .await?;
         Ok(())
@@ -179,10 +179,10 @@ impl Door {
     ///
     /// # Errors
     /// It cannot be asked.
-    pub async fn recorded(&self, expected: u64) -> anyhow::Result<Recorded> {
+    pub async fn recorded(&self, slug: &str, expected: u64) -> anyhow::Result<Recorded> {
         let begin = Instant::now();
         loop {
-            let calls = ["audit", "calls", "--server", SLUG, "--all", "--format", "csv"];
+            let calls = ["audit", "calls", "--server", slug, "--all", "--format", "csv"];
             let recorded = Recorded::of(&String::from_utf8(self.cli(calls).await?.stdout)?);
             if recorded.succeeded >= expected || begin.elapsed() > PATIENCE {
                 return Ok(recorded);
@@ -242,17 +242,17 @@ impl Recorded {
     }
 }
 
-fn manifest_of(upstream: SocketAddr) -> String {
+fn manifest_of(slug: &str, upstream: SocketAddr) -> String {
     json!({
         "$schema": "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json",
-        "name": "dev.onedoor.bench/bench",
+        "name": format!("dev.onedoor.bench/{slug}"),
         "description": "A server that answers at once",
         "version": "1.0.0",
         "remotes": [{ "type": "streamable-http", "url": format!("http://{upstream}/mcp") }],
         "_meta": { "dev.onedoor/server": {
-            "slug": SLUG,
+            "slug": slug,
             "owner": "bench",
-            "audience": "api://bench",
+            "audience": format!("api://{slug}"),
             "requiredScope": "bench.use",
             "strategy": "gateway-issued",
             "timeouts": { "connectMs": 2_000, "firstByteMs": 30_000, "totalMs": 60_000 },

@@ -1,4 +1,4 @@
-//! The calls that are made, and what a right answer to one is (MCP 2026-07-28).
+//! The calls that are made, and what a right answer to one is.
 
 use std::fmt;
 
@@ -14,6 +14,15 @@ pub const TOOL: &str = "measure";
 
 /// How often a streamed answer reports progress before it ends.
 pub const PROGRESS: u64 = 3;
+
+/// The era of MCP that is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Era {
+    /// Revision 2026-07-28.
+    Stateless,
+    /// Revision 2025-11-25, in a session.
+    Session,
+}
 
 /// How many bytes of text a call carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +97,43 @@ struct ProgressParams {
     progress: u64,
 }
 
+impl Era {
+    /// Both, the newer one first.
+    pub const ALL: [Self; 2] = [Self::Stateless, Self::Session];
+
+    /// The revision.
+    #[must_use]
+    pub fn version(self) -> &'static str {
+        match self {
+            Self::Stateless => "2026-07-28",
+            Self::Session => "2025-11-25",
+        }
+    }
+
+    /// The headers of a call, but for `Host`, `Authorization` and the session's.
+    #[must_use]
+    pub fn headers(self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(
+            ACCEPT,
+            HeaderValue::from_static("application/json, text/event-stream"),
+        );
+        headers.insert("mcp-protocol-version", HeaderValue::from_static(self.version()));
+        if self == Self::Stateless {
+            headers.insert("mcp-method", HeaderValue::from_static("tools/call"));
+            headers.insert("mcp-name", HeaderValue::from_static(TOOL));
+        }
+        headers
+    }
+}
+
+impl fmt::Display for Era {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.version())
+    }
+}
+
 impl Payload {
     /// Length of the text.
     #[must_use]
@@ -126,39 +172,32 @@ impl Case {
         },
     ];
 
-    /// The headers of a call, but for `Host` and `Authorization`.
-    #[must_use]
-    pub fn headers() -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(
-            ACCEPT,
-            HeaderValue::from_static("application/json, text/event-stream"),
-        );
-        headers.insert("mcp-protocol-version", HeaderValue::from_static("2026-07-28"));
-        headers.insert("mcp-method", HeaderValue::from_static("tools/call"));
-        headers.insert("mcp-name", HeaderValue::from_static(TOOL));
-        headers
-    }
-
     /// The body of a call.
     #[must_use]
-    pub fn body(self, id: u64) -> Bytes {
-        let progress = match self.form {
-            Form::Json => String::new(),
-            Form::Sse => format!(r#","progressToken":{id}"#),
-        };
+    pub fn body(self, era: Era, id: u64) -> Bytes {
+        let mut meta = Vec::new();
+        if era == Era::Stateless {
+            meta.push(
+                concat!(
+                    r#""io.modelcontextprotocol/protocolVersion":"2026-07-28","#,
+                    r#""io.modelcontextprotocol/clientInfo":{"name":"onedoor-bench","version":"1"},"#,
+                    r#""io.modelcontextprotocol/clientCapabilities":{}"#
+                )
+                .to_owned(),
+            );
+        }
+        if self.form == Form::Sse {
+            meta.push(format!(r#""progressToken":{id}"#));
+        }
         Bytes::from(format!(
             concat!(
-                r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"{tool}","arguments":{arguments},"#,
-                r#""_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","#,
-                r#""io.modelcontextprotocol/clientInfo":{{"name":"onedoor-bench","version":"1"}},"#,
-                r#""io.modelcontextprotocol/clientCapabilities":{{}}{progress}}}}}}}"#
+                r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","#,
+                r#""params":{{"name":"{tool}","arguments":{arguments},"_meta":{{{meta}}}}}}}"#
             ),
             id = id,
             tool = TOOL,
             arguments = self.payload.arguments(),
-            progress = progress,
+            meta = meta.join(","),
         ))
     }
 

@@ -1,4 +1,4 @@
-//! The measured server: answers every call at once and checks nothing, so that what is measured is the way to it.
+//! The measured server: answers every call at once, in either era, and checks nothing, so that what is measured is the way to it.
 //!
 //! Straight calls and calls through the door meet the same one, on a thread of its own.
 
@@ -8,7 +8,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
 };
@@ -16,7 +16,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::stream;
 use http::{
-    HeaderName, HeaderValue, Request, Response, StatusCode,
+    HeaderName, HeaderValue, Method, Request, Response, StatusCode,
     header::{AUTHORIZATION, CONTENT_TYPE},
 };
 use http_body_util::{BodyExt as _, Full, StreamBody, combinators::UnsyncBoxBody};
@@ -49,7 +49,16 @@ pub struct Upstream {
 #[derive(Debug, Default)]
 struct Seen {
     through_the_door: AtomicU64,
+    hangs: AtomicBool,
     authorization: Mutex<Option<HeaderValue>>,
+}
+
+/// A message, as far as it says what it is.
+#[derive(Deserialize)]
+struct Message<'a> {
+    method: &'a str,
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
 }
 
 /// What an answer needs of a call.
@@ -109,6 +118,11 @@ impl Upstream {
         })
     }
 
+    /// From now on no call is answered.
+    pub fn hang(&self) {
+        self.seen.hangs.store(true, Ordering::Relaxed);
+    }
+
     /// How many calls came through the door so far.
     #[must_use]
     pub fn calls_through_the_door(&self) -> u64 {
@@ -139,19 +153,82 @@ async fn serve(listener: std::net::TcpListener, seen: Arc<Seen>) -> io::Result<(
 
 async fn answer(seen: Arc<Seen>, request: Request<Incoming>) -> Result<Response<Body>, hyper::Error> {
     let (head, body) = request.into_parts();
+    match head.method {
+        Method::GET => return Ok(silent_stream()),
+        Method::DELETE => return Ok(status(StatusCode::OK)),
+        _ => {}
+    }
     let body = body.collect().await?.to_bytes();
+    match serde_json::from_slice::<Message<'_>>(&body) {
+        Ok(Message {
+            method: "tools/call", ..
+        }) => {}
+        Ok(Message {
+            method: "initialize",
+            id: Some(id),
+        }) => return Ok(initialized(id)),
+        Ok(Message { id: None, .. }) => return Ok(status(StatusCode::ACCEPTED)),
+        // `server/discover` and whatever else: this server has tools and nothing more.
+        Ok(Message { id: Some(id), .. }) => return Ok(not_found(id)),
+        Err(_) => return Ok(status(StatusCode::BAD_REQUEST)),
+    }
+    if seen.hangs.load(Ordering::Relaxed) {
+        std::future::pending::<()>().await;
+    }
     if head.headers.contains_key(CALL_ID) {
         seen.through_the_door.fetch_add(1, Ordering::Relaxed);
         *seen.authorization.lock() = head.headers.get(AUTHORIZATION).cloned();
     }
     Ok(match serde_json::from_slice::<Call<'_>>(&body) {
         Ok(call) => respond(&call),
-        Err(_) => {
-            let mut response = Response::new(Full::default().boxed_unsync());
-            *response.status_mut() = StatusCode::BAD_REQUEST;
-            response
-        }
+        Err(_) => status(StatusCode::BAD_REQUEST),
     })
+}
+
+fn status(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Full::default().boxed_unsync());
+    *response.status_mut() = status;
+    response
+}
+
+fn json(text: String) -> Response<Body> {
+    let mut response = Response::new(Full::new(Bytes::from(text)).boxed_unsync());
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn initialized(id: &RawValue) -> Response<Body> {
+    let mut response = json(format!(
+        concat!(
+            r#"{{"jsonrpc":"2.0","id":{},"result":{{"protocolVersion":"2025-11-25","capabilities":{{"tools":{{}}}},"#,
+            r#""serverInfo":{{"name":"bench","version":"1"}}}}}}"#
+        ),
+        id.get()
+    ));
+    response
+        .headers_mut()
+        .insert("mcp-session-id", HeaderValue::from_static("bench"));
+    response
+}
+
+fn not_found(id: &RawValue) -> Response<Body> {
+    let mut response = json(format!(
+        r#"{{"jsonrpc":"2.0","id":{},"error":{{"code":-32601,"message":"Method not found"}}}}"#,
+        id.get()
+    ));
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
+}
+
+/// A stream that stays open and says nothing.
+fn silent_stream() -> Response<Body> {
+    let mut response = Response::new(StreamBody::new(stream::pending()).boxed_unsync());
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    response
 }
 
 fn respond(call: &Call<'_>) -> Response<Body> {

@@ -6,12 +6,12 @@ use http::{HeaderMap, HeaderValue, Uri, header::CONTENT_TYPE};
 use onedoor_bench::{
     client::{CallFailed, Target},
     load::{closed_loop, open_loop},
-    message::{Case, Form, Payload, WrongAnswer},
+    message::{Case, Era, Form, Payload, WrongAnswer},
     upstream::Upstream,
 };
 
 fn target(upstream: &Upstream) -> Target {
-    Target::new(upstream.address, Uri::from_static("/mcp"), None)
+    Target::new(upstream.address, Uri::from_static("/mcp"), Era::Stateless, None)
 }
 
 #[tokio::test]
@@ -24,6 +24,17 @@ async fn every_kind_of_call_is_answered_right() {
         assert!(answered.first <= answered.last, "{case}");
     }
     assert_eq!(upstream.calls_through_the_door(), 0);
+}
+
+#[tokio::test]
+async fn every_kind_of_call_is_answered_right_in_a_session() {
+    let upstream = Upstream::start().unwrap();
+    let mut target = Target::new(upstream.address, Uri::from_static("/mcp"), Era::Session, None);
+    target.open_session().await.unwrap();
+    for case in Case::ALL {
+        target.connection().call(case).await.unwrap();
+    }
+    assert_eq!(target.open_stream().await.unwrap().status(), 200);
 }
 
 #[tokio::test]
@@ -57,7 +68,7 @@ async fn wrong_answers_are_counted_as_errors() {
     let elsewhere = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = elsewhere.local_addr().unwrap();
     let server = not_found(elsewhere);
-    let target = Target::new(address, Uri::from_static("/mcp"), None);
+    let target = Target::new(address, Uri::from_static("/mcp"), Era::Stateless, None);
     let failed = target.connection().call(Case::ALL[0]).await;
     assert!(
         matches!(failed, Err(CallFailed::Wrong(WrongAnswer::Status(404)))),
