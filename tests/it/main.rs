@@ -12,6 +12,7 @@
 mod audit;
 mod crash;
 mod drain;
+mod federation;
 mod rbac;
 mod registry;
 mod sdks;

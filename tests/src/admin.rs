@@ -151,6 +151,10 @@ impl Admin {
     pub async fn set(&self, change: impl FnOnce(&mut Value)) {
         let now = self.get("/settings").await.expect(200);
         let mut settings = now.body.clone();
+        // What is shown and cannot be set.
+        for shown in ["version", "changed"] {
+            settings.as_object_mut().unwrap().remove(shown);
+        }
         change(&mut settings);
         let request = self
             .request(Method::PUT, "/settings")
