@@ -18,6 +18,9 @@ use crate::{
     sqlite::{Advance, Store},
 };
 
+/// How long records of calls may gather: a commit of the projection costs as much as one of the log, and nobody waits for it.
+const GATHER: Duration = Duration::from_millis(20);
+
 /// How long to wait before going on after a failure that may pass.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -180,6 +183,10 @@ impl<'a> Follower<'a> {
                         self.write(last.offset.next(), &steps).await?;
                     }
                     halted?;
+                    match self.stream {
+                        Stream::Registry => {}
+                        Stream::Audit | Stream::Denials => tokio::time::sleep(GATHER).await,
+                    }
                 }
                 // The oldest denials go when there are too many. What is left is projected, and the gap is told.
                 Err(ReadError::Truncated { first }) if self.stream == Stream::Denials => {

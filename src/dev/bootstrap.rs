@@ -207,7 +207,9 @@ fn issuer(idp: &Endpoints) -> anyhow::Result<Issuer> {
             // v2.0 tokens name the API by its id, v1.0 tokens by its URI.
             audiences: BTreeSet::from([api.app_id.to_string(), api.app_id_uri.to_owned()]),
             clients: clients(apps)?,
-            required_scope: Some(api.permission.to_owned().try_into()?), advertised_scopes: Vec::new(), })
+            required_scope: Some(api.permission.to_owned().try_into()?),
+            advertised_scopes: Vec::new(),
+        })
     };
     Ok(Issuer {
         name: IssuerName::new(ISSUER)?,
@@ -223,5 +225,7 @@ fn issuer(idp: &Endpoints) -> anyhow::Result<Issuer> {
         admin: Some(plane(
             &directory::ADMIN_API,
             &[directory::MCP_CLIENT, directory::CLI],
-        )?), on_behalf_of: None, })
+        )?),
+        on_behalf_of: None,
+    })
 }

@@ -29,6 +29,10 @@ const ROOMS: usize = 4_096;
 /// Events in one append.
 const BATCH: usize = 256;
 
+/// How long outcomes wait for a call to share a commit with. Nobody waits for an outcome, but a call would wait for its commit; a crash
+/// meanwhile leaves the call's outcome unknown, as it would have a moment earlier.
+const OUTCOMES_REST: Duration = Duration::from_millis(10);
+
 /// First and longest wait before an append is tried again.
 const RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
@@ -219,9 +223,23 @@ impl RecorderTask {
     pub(crate) async fn run(mut self) -> Result<(), AuditClosed> {
         let mut batch = Vec::with_capacity(BATCH);
         while self.queue.recv_many(&mut batch, BATCH).await > 0 {
+            self.wait_for_a_call(&mut batch).await;
             self.append(batch.drain(..)).await?;
         }
         Ok(())
+    }
+
+    /// Takes what else comes while there are only outcomes, for a while.
+    async fn wait_for_a_call(&mut self, batch: &mut Vec<Entry>) {
+        let rest = tokio::time::sleep(OUTCOMES_REST);
+        tokio::pin!(rest);
+        while batch.len() < BATCH && batch.iter().all(|entry| entry.acknowledge.is_none()) {
+            let room = BATCH - batch.len();
+            tokio::select! {
+                came = self.queue.recv_many(batch, room) => if came == 0 { return },
+                () = rest.as_mut() => return,
+            }
+        }
     }
 
     async fn append(&mut self, entries: impl Iterator<Item = Entry>) -> Result<(), AuditClosed> {
