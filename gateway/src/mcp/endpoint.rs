@@ -134,7 +134,7 @@ async fn serve(
 
 impl Asked<'_> {
     async fn answer(&self, request: &Request<'_>) -> Response {
-        if let Err(fault) = check_request(self.headers, request) {
+        if let Err(fault) = check_request(self.headers, request, &[onedoor_wire::PROTOCOL_VERSION]) {
             return reply::malformed(request.id, &fault);
         }
         let Some(id) = request.id else {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds both fuzz targets and runs them side by side for so many seconds: run.sh SECONDS
+# Builds all fuzz targets and runs them side by side for so many seconds: run.sh SECONDS
 # Works on stable Rust: coverage comes from LLVM's own pass, and safe code needs no sanitizer. Needs a C++ compiler.
 set -eu
 
@@ -13,7 +13,7 @@ RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm
 
 pids=
 trap 'kill $pids; exit 130' INT TERM
-for name in envelope token; do
+for name in envelope session token; do
     mkdir -p "target/corpus/$name" "target/crashes/$name"
     "target/$host/release/$name" \
         -max_total_time="$seconds" -max_len=2048 -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
@@ -25,7 +25,7 @@ for name in envelope token; do
 done
 
 failed=0
-for name in envelope token; do
+for name in envelope session token; do
     log=target/$name.log
     eval "pid=\$pid_$name"
     if ! wait "$pid"; then

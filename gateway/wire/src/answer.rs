@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use thiserror::Error;
 
 pub use read::read_answer;
+pub(crate) use read::{Call, Sent};
 
 use crate::{
     json::JsonError,
@@ -115,4 +116,10 @@ pub enum AnswerFault {
     /// A member of the message is missing or has the wrong type.
     #[error("'{0}' is missing or malformed")]
     Member(&'static str),
+    /// It chose a revision we do not speak.
+    #[error("the server chose an unsupported protocol version")]
+    UnsupportedVersion,
+    /// Its session id is repeated, longer than we read, or not visible ASCII.
+    #[error("malformed session id")]
+    SessionId,
 }

@@ -2,21 +2,23 @@
 //! the way in, written from it on the way out.
 //!
 //! In the order of use: [`check_transport`] before the body is read, [`check_request`] once it is,
-//! [`check_params`] once the tool is known, [`outgoing`] for the upstream.
+//! [`check_params`] once the tool is known, [`outgoing`] for the upstream. Those of a session: [`crate::session`].
 
 mod agree;
 mod outgoing;
 mod params;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod transport;
 mod value;
 
 use http::HeaderMap;
 
+pub(crate) use agree::check_if_sent;
 pub use agree::check_request;
 pub use outgoing::outgoing;
 pub use params::{HeaderParam, ParamHeaders, check_params};
+pub(crate) use transport::accepts;
 pub use transport::check_transport;
 pub use value::{decode, encode};
 
@@ -32,7 +34,7 @@ pub const NAME: &str = "Mcp-Name";
 pub const PARAM_PREFIX: &str = "Mcp-Param-";
 
 /// The value of an MCP header, without white space around it; `None` if it is not there.
-fn single<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, Malformed> {
+pub(crate) fn single<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, Malformed> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else {
         return Ok(None);

@@ -2,8 +2,8 @@
 //! events, trace context, token text.
 //!
 //! Everything here is pure: bytes in, values or faults out. Nothing is trusted, and what is read is read strictly
-//! and once: two readers of the same bytes must never see two different messages. The revision of MCP is
-//! [`PROTOCOL_VERSION`].
+//! and once: two readers of the same bytes must never see two different messages. The revisions of MCP are
+//! [`PROTOCOL_VERSION`], which is stateless, and those with sessions ([`session::SessionVersion`]).
 
 pub mod answer;
 pub mod bearer;
@@ -13,11 +13,12 @@ pub mod jwt;
 pub mod malformed;
 pub mod reply;
 pub mod request;
+pub mod session;
 pub mod sse;
 pub mod trace;
 pub mod upstream_request;
 
-/// The one revision of MCP spoken on both sides of the door.
+/// The stateless revision of MCP.
 pub const PROTOCOL_VERSION: &str = "2026-07-28";
 
 /// `_meta` keys of the protocol (MCP 2026-07-28, "General fields").

@@ -1,4 +1,4 @@
-//! Why a client's message is refused before anyone asks what it wants, and how that is told.
+//! Why a client's message is refused before anyone asks what it wants, and how that is told: in every era alike.
 
 use thiserror::Error;
 
@@ -53,8 +53,8 @@ pub enum Malformed {
     /// `params` is not an object.
     #[error("Invalid request: 'params' must be an object")]
     Params,
-    /// A response, or a request mixed with one: a client of this revision never sends one.
-    #[error("Invalid request: a client must not send 'result' or 'error'")]
+    /// A response where none may be (a client of 2026-07-28 never sends one), mixed with a request, or malformed.
+    #[error("Invalid request: 'result' or 'error' is misplaced or malformed")]
     Response,
     /// A member of `params` has the wrong type.
     #[error("Invalid params: '{member}' must be {expected}")]
@@ -82,12 +82,12 @@ pub enum Malformed {
     /// A header says something else than the body.
     #[error("Header mismatch: {0} does not match the body")]
     HeaderDisagrees(String),
-    /// A revision we do not speak.
+    /// A revision the endpoint does not have.
     #[error("Unsupported protocol version")]
     UnsupportedVersion {
         /// What the client asked for.
         requested: String,
-        /// What we speak.
+        /// What the endpoint has ([`crate::session::versions`]).
         supported: Vec<&'static str>,
     },
     /// `Content-Type` is not `application/json` in UTF-8.
@@ -96,8 +96,8 @@ pub enum Malformed {
     /// A `Content-Encoding`: what was checked and what is read would not be the same bytes.
     #[error("Content-Encoding is not supported")]
     ContentEncoding,
-    /// `Accept` does not list both forms an answer may take.
-    #[error("Accept must list application/json and text/event-stream")]
+    /// `Accept` does not list the forms an answer may take: for a GET, only a stream.
+    #[error("Accept must list application/json (except for a GET) and text/event-stream")]
     NotAcceptable,
 }
 

@@ -30,6 +30,11 @@ pub fn result(id: RequestId<'_>, result: &str) -> Vec<u8> {
     response(Some(id), |response| response.raw("result", result))
 }
 
+/// An error response; `error` is the checked text of its object, copied.
+pub(crate) fn raw_error(id: RequestId<'_>, error: &str) -> Vec<u8> {
+    response(Some(id), |response| response.raw("error", error))
+}
+
 fn response(id: Option<RequestId<'_>>, fill: impl FnOnce(&mut ObjectWriter<'_>)) -> Vec<u8> {
     let mut body = Vec::new();
     write::object(&mut body, |response| {

@@ -1,16 +1,19 @@
-//! A client's JSON-RPC message: one request or one notification, read strictly and once.
+//! A client's JSON-RPC message, of any era, read strictly and once: one request, one notification, or, in a session,
+//! one response.
 
 mod envelope;
 mod id;
 mod lookalike;
+mod params;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
 
 pub(crate) use lookalike::look_alike;
+pub(crate) use params::SessionParams;
 
-pub use envelope::read_request;
+pub use envelope::{read_message, read_request};
 pub use id::{ProgressToken, RequestId};
 
 use crate::malformed::Malformed;
@@ -65,6 +68,8 @@ pub struct Params<'a> {
     pub is_retry: bool,
     /// `_meta`.
     pub meta: Meta<'a>,
+    /// What methods of the session revisions have.
+    pub(crate) session: SessionParams<'a>,
 }
 
 /// The members of `params._meta`.
@@ -107,10 +112,15 @@ impl Request<'_> {
     /// What the `Mcp-Name` header mirrors for this method (MCP 2026-07-28, "Standard Request Headers").
     #[must_use]
     pub fn mirrored_name(&self) -> Option<&str> {
-        match self.method.as_ref() {
-            "tools/call" | "prompts/get" => self.params.name.as_deref(),
-            "resources/read" => self.params.uri.as_deref(),
-            _ => None,
-        }
+        mirrored_name(&self.method, &self.params)
+    }
+}
+
+/// What the `Mcp-Name` header mirrors in a message with this method.
+pub(crate) fn mirrored_name<'p>(method: &str, params: &'p Params<'_>) -> Option<&'p str> {
+    match method {
+        "tools/call" | "prompts/get" => params.name.as_deref(),
+        "resources/read" => params.uri.as_deref(),
+        _ => None,
     }
 }

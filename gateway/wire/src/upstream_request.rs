@@ -43,6 +43,15 @@ pub struct UpstreamRequest<'a> {
     pub other_meta: &'a [(Cow<'a, str>, &'a str)],
 }
 
+/// The `_meta` members of a call that come from its caller, in any era.
+#[derive(Debug)]
+pub(crate) struct CallerMeta<'a> {
+    pub(crate) progress_token: Option<ProgressToken<'a>>,
+    pub(crate) traceparent: Option<&'a str>,
+    pub(crate) tracestate: Option<&'a str>,
+    pub(crate) other: &'a [(Cow<'a, str>, &'a str)],
+}
+
 impl UpstreamRequest<'_> {
     /// The body, compact JSON.
     #[must_use]
@@ -77,6 +86,18 @@ impl UpstreamRequest<'_> {
             info.string("version", self.client_version);
         });
         meta.object(meta_key::CLIENT_CAPABILITIES, |_| {});
+        CallerMeta {
+            progress_token: self.progress_token,
+            traceparent: self.traceparent,
+            tracestate: self.tracestate,
+            other: self.other_meta,
+        }
+        .write(meta);
+    }
+}
+
+impl CallerMeta<'_> {
+    pub(crate) fn write(&self, meta: &mut ObjectWriter<'_>) {
         if let Some(token) = self.progress_token {
             meta.raw(meta_key::PROGRESS_TOKEN, token.as_raw());
         }
@@ -86,7 +107,7 @@ impl UpstreamRequest<'_> {
         if let Some(tracestate) = self.tracestate {
             meta.string(meta_key::TRACESTATE, tracestate);
         }
-        for (key, raw) in self.other_meta.iter().filter(|(key, _)| !is_reserved(key)) {
+        for (key, raw) in self.other.iter().filter(|(key, _)| !is_reserved(key)) {
             meta.raw(key, raw);
         }
     }

@@ -1,11 +1,12 @@
-//! Reading one message of an upstream.
+//! Reading one message of an upstream, of any era; and what becomes of it in the stateless one.
 
 use std::borrow::Cow;
 
 use super::{Answer, AnswerFault, Awaited, DropReason, Passage, Response};
 use crate::{
-    json::{Decimal, Document, JsonError, Kind, Value},
-    request::look_alike,
+    json::{Document, JsonError, Kind, Value},
+    request::{ProgressToken, RequestId, look_alike},
+    session::IdSlot,
 };
 
 const TOP_KEYS: &[&str] = &["jsonrpc", "id", "method", "params", "result", "error"];
@@ -19,32 +20,70 @@ const RESULT_KEYS: &[&str] = &[
     "requestState",
 ];
 const ERROR_KEYS: &[&str] = &["code", "message", "data"];
-const PARAMS_KEYS: &[&str] = &["progressToken"];
+const PARAMS_KEYS: &[&str] = &["progressToken", "requestId"];
 
-/// The message as far as it matters here.
+/// A message of an upstream, as far as it matters here.
+#[derive(Debug)]
+pub(crate) enum Sent<'a> {
+    /// A request or a notification.
+    Call(Call<'a>),
+    /// A response.
+    Response(SentResponse<'a>),
+}
+
+/// A request, or, without an id, a notification.
+#[derive(Debug)]
+pub(crate) struct Call<'a> {
+    pub(crate) method: Cow<'a, str>,
+    pub(crate) id: Option<SentId<'a>>,
+    pub(crate) params: Params<'a>,
+}
+
+/// A response whose id is not known to be the awaited one.
+#[derive(Debug)]
+pub(crate) struct SentResponse<'a> {
+    id: Option<SentId<'a>>,
+    outcome: Outcome<'a>,
+}
+
+/// An id as it was sent; a string or a number unless it is null.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum SentId<'a> {
+    Null,
+    Text {
+        raw: &'a str,
+        /// Where it stands in the message, in bytes.
+        offset: usize,
+    },
+}
+
+/// The members of a notification's `params` that say which request it is about.
 #[derive(Debug, Default)]
-struct Reading<'a> {
-    /// The first fault in what the JSON says.
-    fault: Option<AnswerFault>,
-    is_json_rpc: bool,
-    id: Option<IdText<'a>>,
-    method: Option<Cow<'a, str>>,
+pub(crate) struct Params<'a> {
     progress_token: Option<&'a str>,
-    result: Option<ResultText<'a>>,
-    error: Option<ErrorText<'a>>,
+    pub(crate) request_id: Option<SentId<'a>>,
 }
 
 #[derive(Debug)]
-enum IdText<'a> {
-    Null,
-    Text(&'a str),
+enum Outcome<'a> {
+    Result(ResultText<'a>),
+    Error(ErrorText<'a>),
 }
 
 #[derive(Debug, Default)]
 struct ResultText<'a> {
     text: &'a str,
     is_error: bool,
-    result_type: Option<Cow<'a, str>>,
+    result_type: ResultType<'a>,
+}
+
+#[derive(Debug, Default)]
+enum ResultType<'a> {
+    #[default]
+    Absent,
+    Named(Cow<'a, str>),
+    /// Not a string.
+    Bad,
 }
 
 #[derive(Debug, Default)]
@@ -53,39 +92,141 @@ struct ErrorText<'a> {
     message: Option<Cow<'a, str>>,
 }
 
+/// What has been read so far.
+#[derive(Debug, Default)]
+struct Reading<'a> {
+    /// The first fault in what the JSON says.
+    fault: Option<AnswerFault>,
+    is_json_rpc: bool,
+    id: Option<SentId<'a>>,
+    method: Option<Cow<'a, str>>,
+    params: Params<'a>,
+    result: Option<ResultText<'a>>,
+    error: Option<ErrorText<'a>>,
+}
+
 /// Decides what becomes of one message of the upstream that `awaited` was sent to.
 #[must_use]
 pub fn read_answer<'a>(message: &'a [u8], awaited: &Awaited<'_>) -> Passage<'a> {
-    let mut reading = Reading::default();
-    if let Err(error) = Document::new(message).and_then(|text| text.read(|top| reading.top(top))) {
-        return Passage::Fault(AnswerFault::Json(error));
+    let response = match Sent::read(message) {
+        Ok(Sent::Call(call)) => return call.stateless_passage(awaited),
+        Ok(Sent::Response(response)) => response,
+        Err(fault) => return Passage::Fault(fault),
+    };
+    match response.stateless(awaited) {
+        Ok(response) => Passage::Pass(Answer::Response(response)),
+        Err(fault) => Passage::Fault(fault),
     }
-    reading.passage(awaited)
+}
+
+impl<'a> Sent<'a> {
+    /// Reads a message strictly and once.
+    pub(crate) fn read(message: &'a [u8]) -> Result<Self, AnswerFault> {
+        let mut reading = Reading::default();
+        Document::new(message)?.read(|top| reading.top(top))?;
+        reading.finish()
+    }
+}
+
+impl<'a> Call<'a> {
+    /// Whether its `params` carry this progress token.
+    pub(crate) fn is_under(&self, token: ProgressToken<'_>) -> bool {
+        self.params
+            .progress_token
+            .is_some_and(|theirs| token.same_value(theirs))
+    }
+
+    fn stateless_passage(&self, awaited: &Awaited<'_>) -> Passage<'a> {
+        if self.id.is_some() {
+            return Passage::Fault(AnswerFault::ServerRequest);
+        }
+        match (self.method.as_ref(), awaited.progress_token) {
+            ("notifications/progress", None) => Passage::Drop(DropReason::ProgressNotAsked),
+            ("notifications/progress", Some(token)) if self.is_under(token) => {
+                Passage::Pass(Answer::Progress)
+            }
+            ("notifications/progress", Some(_)) => Passage::Drop(DropReason::ForeignProgress),
+            ("notifications/message", _) => Passage::Drop(DropReason::LogNotAsked),
+            (_, _) => Passage::Drop(DropReason::OtherNotification),
+        }
+    }
+}
+
+impl<'a> SentResponse<'a> {
+    /// The response, if it is to the request with the id `awaited`. `resultType` is not looked at: the session
+    /// revisions have none.
+    pub(crate) fn to(self, awaited: Option<RequestId<'_>>) -> Result<Response<'a>, AnswerFault> {
+        let response = match self.outcome {
+            Outcome::Result(ResultText { text, is_error, .. }) => Response::Result {
+                is_error,
+                result: text,
+            },
+            Outcome::Error(error) => {
+                let code = error.code.ok_or(AnswerFault::Member("code"))?;
+                let message = error.message.ok_or(AnswerFault::Member("message"))?;
+                if matches!(self.id, None | Some(SentId::Null)) {
+                    return Err(AnswerFault::ErrorWithoutId { code });
+                }
+                Response::Error { code, message }
+            }
+        };
+        match (self.id, awaited) {
+            (Some(SentId::Text { raw, .. }), Some(awaited)) if awaited.same_value(raw) => Ok(response),
+            (Some(SentId::Text { .. }), _) => Err(AnswerFault::ForeignId),
+            (Some(SentId::Null) | None, _) => Err(AnswerFault::Member("id")),
+        }
+    }
+
+    /// The response to `awaited`, if it is `complete` (MCP 2026-07-28, "ResultType": absent means that too).
+    fn stateless(self, awaited: &Awaited<'_>) -> Result<Response<'a>, AnswerFault> {
+        let fault = match &self.outcome {
+            Outcome::Error(_) => None,
+            Outcome::Result(result) => match &result.result_type {
+                ResultType::Absent => None,
+                ResultType::Named(name) => match name.as_ref() {
+                    "complete" => None,
+                    "input_required" => Some(AnswerFault::InputRequired),
+                    _ => Some(AnswerFault::UnknownResultType),
+                },
+                ResultType::Bad => Some(AnswerFault::UnknownResultType),
+            },
+        };
+        let response = self.to(Some(awaited.id))?;
+        fault.map_or(Ok(response), Err)
+    }
+}
+
+impl<'a> SentId<'a> {
+    /// The id where it stands in `message`, which it was read from; `None` if it is not one a request may have.
+    pub(crate) fn slot(self, message: &'a [u8]) -> Option<IdSlot<'a>> {
+        match self {
+            Self::Null => None,
+            Self::Text { raw, offset } => {
+                let id = RequestId::parse(raw)?;
+                Some(IdSlot::new(id, message, offset))
+            }
+        }
+    }
 }
 
 impl<'a> Reading<'a> {
-    fn passage(self, awaited: &Awaited<'_>) -> Passage<'a> {
+    fn finish(self) -> Result<Sent<'a>, AnswerFault> {
         if let Some(fault) = self.fault {
-            return Passage::Fault(fault);
+            return Err(fault);
         }
         if !self.is_json_rpc {
-            return Passage::Fault(AnswerFault::NotJsonRpc);
+            return Err(AnswerFault::NotJsonRpc);
         }
+        let response = |outcome| Sent::Response(SentResponse { id: self.id, outcome });
         match (self.method, self.result, self.error) {
-            (Some(method), None, None) => {
-                if self.id.is_some() {
-                    return Passage::Fault(AnswerFault::ServerRequest);
-                }
-                notification(&method, self.progress_token, awaited)
-            }
-            (None, Some(result), None) => match check_id(self.id.as_ref(), awaited) {
-                Ok(()) => result.passage(),
-                Err(fault) => Passage::Fault(fault),
-            },
-            (None, None, Some(error)) => error.passage(self.id.as_ref(), awaited),
-            (None, None, None) | (Some(_), _, _) | (None, Some(_), Some(_)) => {
-                Passage::Fault(AnswerFault::NotJsonRpc)
-            }
+            (Some(method), None, None) => Ok(Sent::Call(Call {
+                method,
+                id: self.id,
+                params: self.params,
+            })),
+            (None, Some(result), None) => Ok(response(Outcome::Result(result))),
+            (None, None, Some(error)) => Ok(response(Outcome::Error(error))),
+            (None, None, None) | (Some(_), _, _) | (None, Some(_), Some(_)) => Err(AnswerFault::NotJsonRpc),
         }
     }
 
@@ -98,7 +239,12 @@ impl<'a> Reading<'a> {
     fn member(&mut self, key: &str, value: Value<'_, 'a>) -> Result<(), JsonError> {
         match key {
             "jsonrpc" => self.is_json_rpc = value.string()?.as_deref() == Some("2.0"),
-            "id" => self.id = self.id(value)?,
+            "id" => {
+                self.id = sent_id(value)?;
+                if self.id.is_none() {
+                    self.note(AnswerFault::Member("id"));
+                }
+            }
             "method" => {
                 self.method = value.string()?;
                 if self.method.is_none() {
@@ -113,26 +259,14 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    fn id(&mut self, value: Value<'_, 'a>) -> Result<Option<IdText<'a>>, JsonError> {
-        let kind = value.kind();
-        let raw = value.raw()?;
-        match kind {
-            Kind::String | Kind::Number => Ok(Some(IdText::Text(raw))),
-            Kind::Null => Ok(Some(IdText::Null)),
-            Kind::Object | Kind::Array | Kind::Bool => {
-                self.note(AnswerFault::Member("id"));
-                Ok(None)
-            }
-        }
-    }
-
     fn params(&mut self, value: Value<'_, 'a>) -> Result<(), JsonError> {
         value.members(|key, value| {
             match key.as_ref() {
                 "progressToken" => {
                     let is_token = matches!(value.kind(), Kind::String | Kind::Number);
-                    self.progress_token = Some(value.raw()?).filter(|_| is_token);
+                    self.params.progress_token = Some(value.raw()?).filter(|_| is_token);
                 }
+                "requestId" => self.params.request_id = sent_id(value)?,
                 other => self.unknown_key(other, PARAMS_KEYS),
             }
             Ok::<_, JsonError>(())
@@ -145,10 +279,7 @@ impl<'a> Reading<'a> {
         let text = value.members(|key, value| {
             match key.as_ref() {
                 "resultType" => {
-                    result.result_type = value.string()?;
-                    if result.result_type.is_none() {
-                        self.note(AnswerFault::UnknownResultType);
-                    }
+                    result.result_type = value.string()?.map_or(ResultType::Bad, ResultType::Named);
                 }
                 "isError" => {
                     let is_bool = value.kind() == Kind::Bool;
@@ -172,7 +303,7 @@ impl<'a> Reading<'a> {
         let mut error = ErrorText::default();
         let is_object = value.members(|key, value| {
             match key.as_ref() {
-                "code" => error.code = integer(value)?,
+                "code" => error.code = value.safe_integer()?,
                 "message" => error.message = value.string()?,
                 other => self.unknown_key(other, ERROR_KEYS),
             }
@@ -196,65 +327,13 @@ impl<'a> Reading<'a> {
     }
 }
 
-impl<'a> ResultText<'a> {
-    fn passage(self) -> Passage<'a> {
-        match self.result_type.as_deref() {
-            // Absent means complete (MCP 2026-07-28, "ResultType").
-            None | Some("complete") => Passage::Pass(Answer::Response(Response::Result {
-                is_error: self.is_error,
-                result: self.text,
-            })),
-            Some("input_required") => Passage::Fault(AnswerFault::InputRequired),
-            Some(_) => Passage::Fault(AnswerFault::UnknownResultType),
-        }
-    }
-}
-
-impl<'a> ErrorText<'a> {
-    fn passage(self, id: Option<&IdText<'_>>, awaited: &Awaited<'_>) -> Passage<'a> {
-        let Some(code) = self.code else {
-            return Passage::Fault(AnswerFault::Member("code"));
-        };
-        let Some(message) = self.message else {
-            return Passage::Fault(AnswerFault::Member("message"));
-        };
-        if matches!(id, None | Some(IdText::Null)) {
-            return Passage::Fault(AnswerFault::ErrorWithoutId { code });
-        }
-        match check_id(id, awaited) {
-            Ok(()) => Passage::Pass(Answer::Response(Response::Error { code, message })),
-            Err(fault) => Passage::Fault(fault),
-        }
-    }
-}
-
-fn check_id(id: Option<&IdText<'_>>, awaited: &Awaited<'_>) -> Result<(), AnswerFault> {
-    match id {
-        Some(IdText::Text(raw)) if awaited.id.same_value(raw) => Ok(()),
-        Some(IdText::Text(_)) => Err(AnswerFault::ForeignId),
-        Some(IdText::Null) | None => Err(AnswerFault::Member("id")),
-    }
-}
-
-fn notification<'a>(method: &str, token: Option<&str>, awaited: &Awaited<'_>) -> Passage<'a> {
-    match (method, awaited.progress_token, token) {
-        ("notifications/progress", None, _) => Passage::Drop(DropReason::ProgressNotAsked),
-        ("notifications/progress", Some(ours), Some(theirs)) if ours.same_value(theirs) => {
-            Passage::Pass(Answer::Progress)
-        }
-        ("notifications/progress", Some(_), _) => Passage::Drop(DropReason::ForeignProgress),
-        ("notifications/message", _, _) => Passage::Drop(DropReason::LogNotAsked),
-        (_, _, _) => Passage::Drop(DropReason::OtherNotification),
-    }
-}
-
-/// An integer that fits; `None` if the value is anything else.
-fn integer(value: Value<'_, '_>) -> Result<Option<i64>, JsonError> {
-    let is_number = value.kind() == Kind::Number;
+/// `None` if the value is neither string nor number nor null.
+fn sent_id<'a>(value: Value<'_, 'a>) -> Result<Option<SentId<'a>>, JsonError> {
+    let (kind, offset) = (value.kind(), value.offset());
     let raw = value.raw()?;
-    Ok(if is_number {
-        Decimal::parse(raw).and_then(|number| number.as_safe_integer())
-    } else {
-        None
+    Ok(match kind {
+        Kind::String | Kind::Number => Some(SentId::Text { raw, offset }),
+        Kind::Null => Some(SentId::Null),
+        Kind::Object | Kind::Array | Kind::Bool => None,
     })
 }

@@ -69,6 +69,11 @@ pub fn check_params(
 }
 
 impl HeaderParam {
+    /// Whether the header is there.
+    pub(crate) fn is_sent(&self, headers: &HeaderMap) -> bool {
+        headers.contains_key(&self.header)
+    }
+
     /// The header `Mcp-Param-{suffix}` for the property at `path`, keys from the top of `arguments`; none if the suffix cannot stand in
     /// a header's name.
     #[must_use]

@@ -6,7 +6,7 @@ mod value;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Headers as they come, repeated ones included.
-fn headers(lines: &[(&str, &str)]) -> HeaderMap {
+pub(crate) fn headers(lines: &[(&str, &str)]) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in lines {
         headers.append(

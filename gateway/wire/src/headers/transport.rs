@@ -49,7 +49,7 @@ fn is_harmless_parameter(parameter: &str) -> bool {
 }
 
 /// Whether `Accept` lists `media_type` itself: MCP asks for both types by name, so a wildcard is not enough.
-fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
+pub(crate) fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
     headers
         .get_all(ACCEPT)
         .iter()

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{
-    JsonError, JsonFault, MAX_DEPTH,
+    Decimal, JsonError, JsonFault, MAX_DEPTH,
     scan::{Container, Scanner},
 };
 
@@ -85,6 +85,11 @@ impl<'a> Value<'_, 'a> {
         self.kind
     }
 
+    /// Where the value begins, in bytes from the start of the text.
+    pub(crate) fn offset(&self) -> usize {
+        self.scanner.offset()
+    }
+
     /// The value's text, checked.
     ///
     /// # Errors
@@ -103,6 +108,20 @@ impl<'a> Value<'_, 'a> {
             return Ok(None);
         }
         Ok(Some(self.scanner.string()?.unescaped()))
+    }
+
+    /// The integer the value is, if every reader of JSON holds it exactly (at most 2⁵³ − 1 either way); `None` if it is
+    /// something else.
+    ///
+    /// # Errors
+    /// The first fault of the value.
+    pub fn safe_integer(self) -> Result<Option<i64>, JsonError> {
+        let is_number = self.kind == Kind::Number;
+        let raw = self.scanner.skip_value()?;
+        Ok(Some(raw)
+            .filter(|_| is_number)
+            .and_then(Decimal::parse)
+            .and_then(|number| number.as_safe_integer()))
     }
 
     /// Visits the members of the object the value is, in order, and gives its text; `None`, and no visit, if it is

@@ -1,46 +1,28 @@
-//! Reading the envelope: JSON-RPC, `params`, `_meta`.
+//! Reading the envelope: what makes a message one of JSON-RPC.
 
 use std::borrow::Cow;
 
-use super::{ClientInfo, Limits, Params, ProgressToken, Refused, Request, RequestId, look_alike};
+use super::{Limits, Params, Refused, Request, RequestId, look_alike};
 use crate::{
     json::{Document, JsonError, Kind, Value},
     malformed::Malformed,
-    meta_key,
+    session::{ClientOutcome, ClientResponse, Message, Notification, SessionRequest},
 };
 
 const TOP_KEYS: &[&str] = &["jsonrpc", "id", "method", "params", "result", "error"];
-
-const PARAMS_KEYS: &[&str] = &[
-    "name",
-    "arguments",
-    "_meta",
-    "cursor",
-    "uri",
-    "requestState",
-    "inputResponses",
-];
-
-const META_KEYS: &[&str] = &[
-    meta_key::PROTOCOL_VERSION,
-    meta_key::CLIENT_INFO,
-    meta_key::CLIENT_CAPABILITIES,
-    meta_key::LOG_LEVEL,
-    meta_key::PROGRESS_TOKEN,
-    meta_key::TRACEPARENT,
-    meta_key::TRACESTATE,
-    meta_key::BAGGAGE,
-];
+const ERROR_KEYS: &[&str] = &["code", "message", "data"];
 
 /// What has been read so far. A fault in what the JSON says does not stop the reading: the id may still come.
 #[derive(Debug, Default)]
-struct Reading<'a> {
+pub(super) struct Reading<'a> {
     /// The first fault.
     fault: Option<Malformed>,
     is_json_rpc: bool,
     id: Id<'a>,
     method: Option<Cow<'a, str>>,
-    params: Params<'a>,
+    has_params: bool,
+    pub(super) params: Params<'a>,
+    outcome: Outcome<'a>,
 }
 
 #[derive(Debug, Default)]
@@ -52,14 +34,25 @@ enum Id<'a> {
     Bad,
 }
 
-/// Reads a client's message: a JSON-RPC 2.0 request or notification.
+/// `result` or `error`.
+#[derive(Debug, Default)]
+enum Outcome<'a> {
+    #[default]
+    Absent,
+    Good(ClientOutcome<'a>),
+    /// Malformed, or both.
+    Bad,
+}
+
+/// Reads a client's message of any era: a JSON-RPC 2.0 request, notification or response.
 ///
-/// What only requests of revision 2026-07-28 must carry in `_meta` is checked with the headers
-/// ([`crate::headers::check_request`]), for which revision it is must be clear first.
+/// What only one era or method requires is checked where that is known: for revision 2026-07-28 with the headers
+/// ([`crate::headers::check_request`]), for methods of the session revisions when they are asked for what they say
+/// ([`SessionRequest::initialize`] and others).
 ///
 /// # Errors
 /// The fault, with the message's id if that was read.
-pub fn read_request(body: &[u8], limits: Limits) -> Result<Request<'_>, Refused<'_>> {
+pub fn read_message(body: &[u8], limits: Limits) -> Result<Message<'_>, Refused<'_>> {
     let mut reading = Reading::default();
     let json =
         Document::with_max_depth(body, limits.max_depth).and_then(|text| text.read(|top| reading.top(top)));
@@ -70,8 +63,16 @@ pub fn read_request(body: &[u8], limits: Limits) -> Result<Request<'_>, Refused<
     reading.finish()
 }
 
+/// Reads a client's message of revision 2026-07-28: a request or notification.
+///
+/// # Errors
+/// As [`read_message`]; and [`Malformed::Response`].
+pub fn read_request(body: &[u8], limits: Limits) -> Result<Request<'_>, Refused<'_>> {
+    read_message(body, limits)?.into_stateless()
+}
+
 impl<'a> Reading<'a> {
-    fn finish(self) -> Result<Request<'a>, Refused<'a>> {
+    fn finish(self) -> Result<Message<'a>, Refused<'a>> {
         let id = match self.id {
             Id::Good(id) => Some(id),
             Id::Absent | Id::Bad => None,
@@ -83,17 +84,26 @@ impl<'a> Reading<'a> {
         if !self.is_json_rpc {
             return refused(Malformed::Jsonrpc);
         }
-        let Some(method) = self.method else {
-            return refused(Malformed::Method);
+        let message = match (self.method, self.outcome, id) {
+            (Some(method), Outcome::Absent, Some(id)) => Message::Request(SessionRequest {
+                id,
+                method,
+                params: self.params,
+            }),
+            (Some(method), Outcome::Absent, None) => Message::Notification(Notification {
+                method,
+                params: self.params,
+            }),
+            (None, Outcome::Good(outcome), Some(id)) if !self.has_params => {
+                Message::Response(ClientResponse { id, outcome })
+            }
+            (None, Outcome::Absent, _) => return refused(Malformed::Method),
+            (None, Outcome::Good(_), None) => return refused(Malformed::Id),
+            (_, Outcome::Good(_) | Outcome::Bad, _) => return refused(Malformed::Response),
         };
-        let request = Request {
-            id,
-            method,
-            params: self.params,
-        };
-        match missing_param(&request) {
+        match missing_param(&message) {
             Some(param) => refused(Malformed::ParamMissing(param)),
-            None => Ok(request),
+            None => Ok(message),
         }
     }
 
@@ -129,135 +139,64 @@ impl<'a> Reading<'a> {
                 }
             }
             "params" => {
-                if value.members(|key, value| self.param(&key, value))?.is_none() {
-                    self.note(Malformed::Params);
-                }
+                self.has_params = true;
+                self.params(value)?;
             }
-            "result" | "error" => self.note(Malformed::Response),
+            "result" => self.result(value)?,
+            "error" => self.error(value)?,
             other => self.unknown_key(other, TOP_KEYS),
         }
         Ok(())
     }
 
-    fn param(&mut self, key: &str, value: Value<'_, 'a>) -> Result<(), JsonError> {
-        match key {
-            "name" => self.params.name = self.string("name", value)?,
-            "uri" => self.params.uri = self.string("uri", value)?,
-            "cursor" => self.params.cursor = self.string("cursor", value)?,
-            "arguments" => self.params.arguments = self.object("arguments", value)?,
-            "requestState" | "inputResponses" => self.params.is_retry = true,
-            "_meta" => {
-                if value.members(|key, value| self.meta(key, value))?.is_none() {
-                    self.note(Malformed::ParamType {
-                        member: "_meta",
-                        expected: "an object",
-                    });
-                }
-            }
-            other => self.unknown_key(other, PARAMS_KEYS),
-        }
+    /// `result`: an object.
+    fn result(&mut self, value: Value<'_, 'a>) -> Result<(), JsonError> {
+        let is_object = value.kind() == Kind::Object;
+        let text = value.raw()?;
+        self.set_outcome(is_object.then_some(ClientOutcome::Result(text)));
         Ok(())
     }
 
-    fn meta(&mut self, key: Cow<'a, str>, value: Value<'_, 'a>) -> Result<(), JsonError> {
-        match key.as_ref() {
-            meta_key::PROTOCOL_VERSION => {
-                self.params.meta.protocol_version = self.string(meta_key::PROTOCOL_VERSION, value)?;
-            }
-            meta_key::CLIENT_CAPABILITIES => {
-                self.params.meta.has_client_capabilities =
-                    self.object(meta_key::CLIENT_CAPABILITIES, value)?.is_some();
-            }
-            meta_key::CLIENT_INFO => self.client_info(value)?,
-            meta_key::LOG_LEVEL => self.params.meta.log_level = self.string(meta_key::LOG_LEVEL, value)?,
-            meta_key::PROGRESS_TOKEN => self.progress_token(value)?,
-            meta_key::TRACEPARENT => {
-                self.params.meta.traceparent = self.string(meta_key::TRACEPARENT, value)?;
-            }
-            meta_key::TRACESTATE => self.params.meta.tracestate = self.string(meta_key::TRACESTATE, value)?,
-            meta_key::BAGGAGE => {}
-            other => {
-                self.unknown_key(other, META_KEYS);
-                self.params.meta.other.push((key, value.raw()?));
-            }
-        }
-        Ok(())
-    }
-
-    fn client_info(&mut self, value: Value<'_, 'a>) -> Result<(), JsonError> {
-        let mut info = ClientInfo::default();
-        let read = value.members(|key, value| {
+    /// `error`: an object with an integer and a string (JSON-RPC 2.0 section 5.1).
+    fn error(&mut self, value: Value<'_, 'a>) -> Result<(), JsonError> {
+        let (mut has_code, mut has_message) = (false, false);
+        let text = value.members(|key, value| {
             match key.as_ref() {
-                "name" => info.name = value.string()?,
-                "version" => info.version = value.string()?,
-                _ => {}
+                "code" => has_code = value.safe_integer()?.is_some(),
+                "message" => has_message = value.string()?.is_some(),
+                other => self.unknown_key(other, ERROR_KEYS),
             }
             Ok::<_, JsonError>(())
         })?;
-        if read.is_none() {
-            self.note(Malformed::ParamType {
-                member: meta_key::CLIENT_INFO,
-                expected: "an object",
-            });
-        }
-        self.params.meta.client_info = info;
+        let is_good = has_code && has_message;
+        self.set_outcome(text.filter(|_| is_good).map(ClientOutcome::Error));
         Ok(())
     }
 
-    fn progress_token(&mut self, value: Value<'_, 'a>) -> Result<(), JsonError> {
-        self.params.meta.progress_token = ProgressToken::read(value)?;
-        if self.params.meta.progress_token.is_none() {
-            self.note(Malformed::ParamType {
-                member: meta_key::PROGRESS_TOKEN,
-                expected: "a string or an integer",
-            });
-        }
-        Ok(())
+    fn set_outcome(&mut self, outcome: Option<ClientOutcome<'a>>) {
+        self.outcome = match (&self.outcome, outcome) {
+            (Outcome::Absent, Some(outcome)) => Outcome::Good(outcome),
+            (Outcome::Absent | Outcome::Good(_) | Outcome::Bad, _) => Outcome::Bad,
+        };
     }
 
-    fn string(
-        &mut self,
-        member: &'static str,
-        value: Value<'_, 'a>,
-    ) -> Result<Option<Cow<'a, str>>, JsonError> {
-        let string = value.string()?;
-        if string.is_none() {
-            self.note(Malformed::ParamType {
-                member,
-                expected: "a string",
-            });
-        }
-        Ok(string)
-    }
-
-    fn object(&mut self, member: &'static str, value: Value<'_, 'a>) -> Result<Option<&'a str>, JsonError> {
-        let is_object = value.kind() == Kind::Object;
-        let raw = value.raw()?;
-        if !is_object {
-            self.note(Malformed::ParamType {
-                member,
-                expected: "an object",
-            });
-        }
-        Ok(is_object.then_some(raw))
-    }
-
-    fn unknown_key(&mut self, key: &str, known: &[&'static str]) {
+    pub(super) fn unknown_key(&mut self, key: &str, known: &[&'static str]) {
         if let Some(known) = look_alike(key, known) {
             self.note(Malformed::LookAlikeKey(known));
         }
     }
 
-    fn note(&mut self, fault: Malformed) {
+    pub(super) fn note(&mut self, fault: Malformed) {
         self.fault.get_or_insert(fault);
     }
 }
 
-/// The member of `params` that the request's method cannot do without, and that is missing.
-fn missing_param(request: &Request<'_>) -> Option<&'static str> {
-    match request.method.as_ref() {
-        "tools/call" | "prompts/get" => request.params.name.is_none().then_some("name"),
-        "resources/read" => request.params.uri.is_none().then_some("uri"),
+/// The member of `params` that the message's method cannot do without in any era, and that is missing.
+fn missing_param(message: &Message<'_>) -> Option<&'static str> {
+    let params = message.params()?;
+    match message.method()? {
+        "tools/call" | "prompts/get" => params.name.is_none().then_some("name"),
+        "resources/read" => params.uri.is_none().then_some("uri"),
         _ => None,
     }
 }

@@ -3,9 +3,16 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// What a stream gives when it comes in these chunks.
+/// What a stateless stream gives when it comes in these chunks.
 fn read(chunks: &[&[u8]], max_event: usize) -> Result<Vec<SseItem>, SseFault> {
-    let mut reader = SseReader::new(max_event);
+    read_by(SseReader::new(max_event), chunks)
+}
+
+fn read_resumable(chunks: &[&[u8]]) -> Result<Vec<SseItem>, SseFault> {
+    read_by(SseReader::resumable(MAX_EVENT), chunks)
+}
+
+fn read_by(mut reader: SseReader, chunks: &[&[u8]]) -> Result<Vec<SseItem>, SseFault> {
     let mut items = Vec::new();
     for chunk in chunks {
         let mut chunk = Bytes::copy_from_slice(chunk);
@@ -18,16 +25,24 @@ fn read(chunks: &[&[u8]], max_event: usize) -> Result<Vec<SseItem>, SseFault> {
 }
 
 fn message(data: &str) -> SseItem {
-    SseItem::Event {
-        is_message: true,
-        data: Bytes::copy_from_slice(data.as_bytes()),
-    }
+    at(None, None, data)
 }
 
 fn other(data: &str) -> SseItem {
     SseItem::Event {
         is_message: false,
         data: Bytes::copy_from_slice(data.as_bytes()),
+        id: None,
+        retry: None,
+    }
+}
+
+fn at(id: Option<&str>, retry: Option<u64>, data: &str) -> SseItem {
+    SseItem::Event {
+        is_message: true,
+        data: Bytes::copy_from_slice(data.as_bytes()),
+        id: id.map(|id| EventId::parse(id.as_bytes()).unwrap()),
+        retry,
     }
 }
 
@@ -103,6 +118,94 @@ fn where_chunks_end_does_not_matter() {
     }
 }
 
+/// What a stream of a session means beyond that.
+fn resumable_table() -> Vec<(&'static str, Vec<SseItem>)> {
+    vec![
+        ("id: 7\ndata: a\n\n", vec![at(Some("7"), None, "a")]),
+        ("data: a\nid:7\nretry:10\n\n", vec![at(Some("7"), Some(10), "a")]),
+        // Priming events: of the SDKs, and with no data at all.
+        ("id: p/1\ndata: \n\n", vec![at(Some("p/1"), None, "")]),
+        ("id: p\n\n", vec![at(Some("p"), None, "")]),
+        ("retry: 500\n\n", vec![at(None, Some(500), "")]),
+        ("retry: 500\nretry: x\n\n", vec![at(None, Some(500), "")]),
+        // Each event has its own, or none.
+        (
+            "id: 1\ndata: a\n\ndata: b\n\n",
+            vec![at(Some("1"), None, "a"), message("b")],
+        ),
+        ("id: 1\nid: 2\ndata: a\n\n", vec![at(Some("2"), None, "a")]),
+        ("id: 1\nid\ndata: a\n\n", vec![message("a")]),
+        ("id: a\u{0}b\ndata: a\n\n", vec![message("a")]),
+        ("id: \u{7f}\n\n", vec![]),
+        ("id: \u{e9} x\n\n", vec![at(Some("\u{e9} x"), None, "")]),
+        (
+            "retry: 1s\nretry: -1\nretry: +1\nretry:\ndata: a\n\n",
+            vec![message("a")],
+        ),
+        ("retry: 99999999999999999999\n\n", vec![]),
+        ("event: ping\n\n", vec![]),
+        ("id: 1\ndata: unfinished\n", vec![]),
+    ]
+}
+
+#[test]
+fn streams_of_a_session_say_where_they_are() {
+    for (stream, expected) in resumable_table() {
+        let bytes = stream.as_bytes();
+        assert_eq!(read_resumable(&[bytes]), Ok(expected.clone()), "{stream:?}");
+        let single: Vec<_> = bytes.chunks(1).collect();
+        assert_eq!(read_resumable(&single), Ok(expected), "{stream:?}");
+    }
+    // Nothing else differs.
+    for (stream, expected) in table().into_iter().filter(|(stream, _)| !stream.contains("id:")) {
+        assert_eq!(read_resumable(&[stream.as_bytes()]), Ok(expected), "{stream:?}");
+    }
+    // A stateless stream says nothing of it.
+    let all: Vec<_> = resumable_table().into_iter().map(|(stream, _)| stream).collect();
+    for item in read(&[all.concat().as_bytes()], MAX_EVENT).unwrap() {
+        assert!(matches!(
+            item,
+            SseItem::Event {
+                id: None,
+                retry: None,
+                ..
+            }
+        ));
+    }
+}
+
+#[test]
+fn event_ids_are_limited() {
+    let stream = |length: usize| format!("id: {}\ndata: a\n\n", "x".repeat(length));
+    assert_eq!(
+        read_resumable(&[stream(MAX_EVENT_ID).as_bytes()]).unwrap().len(),
+        1
+    );
+    let too_long = stream(MAX_EVENT_ID + 1);
+    assert_eq!(read_resumable(&[too_long.as_bytes()]), Err(SseFault::IdTooLarge));
+    assert_eq!(read(&[too_long.as_bytes()], MAX_EVENT), Ok(vec![message("a")]));
+}
+
+#[test]
+fn an_event_id_fits_a_line_and_a_header() {
+    for text in ["7", "a b", "\u{e9}"] {
+        let id = EventId::parse(text.as_bytes()).unwrap();
+        assert_eq!((id.as_str(), id.to_header().as_bytes()), (text, text.as_bytes()));
+    }
+    for text in [
+        &b""[..],
+        b"a\nb",
+        b"a\rb",
+        b"\0",
+        b"\t",
+        b"\x7f",
+        b"\xff",
+        "\u{85}".as_bytes(),
+    ] {
+        assert_eq!(EventId::parse(text), None, "{text:?}");
+    }
+}
+
 #[test]
 fn data_that_is_no_utf8_is_passed_to_its_reader() {
     let items = read(&[b"data: \xFF\n\n"], MAX_EVENT).unwrap();
@@ -110,7 +213,9 @@ fn data_that_is_no_utf8_is_passed_to_its_reader() {
         items,
         [SseItem::Event {
             is_message: true,
-            data: Bytes::from_static(b"\xFF")
+            data: Bytes::from_static(b"\xFF"),
+            id: None,
+            retry: None,
         }]
     );
 }
@@ -197,6 +302,18 @@ proptest! {
         cuts.sort_unstable();
         let chunks: Vec<_> = cuts.windows(2).map(|cut| &bytes[cut[0]..cut[1]]).collect();
         prop_assert_eq!(read(&chunks, MAX_EVENT), read(&[bytes], MAX_EVENT));
+    }
+
+    #[test]
+    fn what_is_written_to_a_session_is_read(
+        id in proptest::option::of("[!-~é]{1,20}"),
+        retry in proptest::option::of(any::<u64>()),
+        data in "[a-z :\n]{0,20}",
+    ) {
+        let mut out = Vec::new();
+        let event_id = id.as_deref().and_then(|id| EventId::parse(id.as_bytes()));
+        write_resumable_event(event_id.as_ref(), retry, data.as_bytes(), &mut out);
+        prop_assert_eq!(read_resumable(&[&out]), Ok(vec![at(id.as_deref(), retry, &data)]));
     }
 
     #[test]

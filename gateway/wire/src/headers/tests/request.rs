@@ -6,6 +6,7 @@ use crate::{
     malformed::Malformed,
     meta_key,
     request::{Limits, RequestId, read_request},
+    session::versions,
     upstream_request::UpstreamRequest,
 };
 
@@ -13,10 +14,13 @@ const META: &str = r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28","i
 const VERSION: (&str, &str) = ("mcp-protocol-version", "2026-07-28");
 
 fn check(lines: &[(&str, &str)], body: &str) -> Result<(), Malformed> {
-    check_request(
-        &headers(lines),
-        &read_request(body.as_bytes(), Limits::default()).unwrap(),
-    )
+    check_at(&[crate::PROTOCOL_VERSION], lines, body)
+}
+
+/// At an endpoint that has these revisions.
+fn check_at(supported: &[&'static str], lines: &[(&str, &str)], body: &str) -> Result<(), Malformed> {
+    let request = read_request(body.as_bytes(), Limits::default()).unwrap();
+    check_request(&headers(lines), &request, supported)
 }
 
 fn call(params: &str) -> String {
@@ -176,6 +180,21 @@ fn an_unknown_revision_says_which_are_known() {
 }
 
 #[test]
+fn an_endpoint_need_not_have_our_revision() {
+    let lines = [VERSION, ("mcp-method", "tools/list")];
+    let both = versions(true, true);
+    assert_eq!(check_at(&both, &lines, &list(META)), Ok(()));
+    let fault = check_at(&versions(false, true), &lines, &list(META)).unwrap_err();
+    assert_eq!(
+        fault.data(),
+        Some(serde_json::json!({
+            "supported": ["2025-11-25", "2025-06-18", "2025-03-26"],
+            "requested": "2026-07-28",
+        }))
+    );
+}
+
+#[test]
 fn required_meta_is_required() {
     let lines = [VERSION, ("mcp-method", "tools/list")];
     let version_only = r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}"#;
@@ -227,7 +246,11 @@ fn what_we_send_passes_our_own_checks() {
         let body = request.body();
         assert_eq!(crate::headers::check_transport(&headers), Ok(()));
         assert_eq!(
-            check_request(&headers, &read_request(&body, Limits::default()).unwrap()),
+            check_request(
+                &headers,
+                &read_request(&body, Limits::default()).unwrap(),
+                &[crate::PROTOCOL_VERSION]
+            ),
             Ok(())
         );
         assert_eq!(headers.len(), 5);
