@@ -15,6 +15,7 @@ mod drain;
 mod federation;
 mod rbac;
 mod registry;
+mod rmcp;
 mod sdks;
 mod secrets;
 mod stages;
