@@ -1,64 +1,47 @@
-//! An answer's body, and what becomes of the connection it comes over.
+//! An answer's body.
 
 use std::{
     fmt,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use thiserror::Error;
 
-use crate::{connection::Connection, pool::Shelf};
+use crate::{http1::Http1Body, http2::Http2Body, lease::Broken};
 
-/// An answer's body. Read to its end, it gives the connection back to its pool; dropped before, it closes it, and the
-/// server learns that nobody listens any more.
-pub struct PooledBody {
-    incoming: Incoming,
-    held: Option<Held>,
+/// An answer's body. Over HTTP/1.1, read to its end, it gives the connection back to its pool; dropped before, it
+/// closes it. Over HTTP/2, dropped before its end, it resets its stream. Either way the server learns that nobody
+/// listens any more, and what was not sent yet of a streamed request is not sent.
+///
+/// Trailers come as its last frame.
+pub struct PooledBody(Source);
+
+enum Source {
+    Http1(Http1Body),
+    Http2(Http2Body),
 }
 
-/// The body broke off: it is shorter than the head said, is not framed as HTTP/1.1 asks, or the connection broke. The
-/// server's fault; what was read so far is a part of an answer, not an answer.
+/// The body broke off: it is shorter than the head said, is not framed as its protocol asks, or the connection or
+/// stream broke. The server's fault; what was read so far is a part of an answer, not an answer.
 ///
-/// A body *longer* than the head said ends where the head said; what follows it is an answer to nobody, and the
-/// connection is closed.
+/// A body of HTTP/1.1 that is *longer* than the head said ends where the head said; what follows it is an answer to
+/// nobody, and the connection is closed.
 #[derive(Debug, Error)]
 #[error("the answer broke off")]
-pub struct BodyError(#[source] hyper::Error);
+pub struct BodyError(#[source] Broken);
 
-struct Held {
-    connection: Connection,
-    shelf: Option<Arc<Shelf>>,
+impl From<Http1Body> for PooledBody {
+    fn from(body: Http1Body) -> Self {
+        Self(Source::Http1(body))
+    }
 }
 
-impl PooledBody {
-    pub(crate) fn new(incoming: Incoming, connection: Connection, shelf: Option<Arc<Shelf>>) -> Self {
-        let mut body = Self {
-            incoming,
-            held: Some(Held { connection, shelf }),
-        };
-        body.release_at_end();
-        body
-    }
-
-    fn release_at_end(&mut self) {
-        if self.incoming.is_end_stream() {
-            self.release();
-        }
-    }
-
-    fn release(&mut self) {
-        if let Some(Held {
-            connection,
-            shelf: Some(shelf),
-        }) = self.held.take()
-        {
-            shelf.put(connection);
-        }
+impl From<Http2Body> for PooledBody {
+    fn from(body: Http2Body) -> Self {
+        Self(Source::Http2(body))
     }
 }
 
@@ -70,28 +53,37 @@ impl Body for PooledBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let frame = std::task::ready!(Pin::new(&mut self.incoming).poll_frame(cx));
-        match &frame {
-            Some(Ok(_)) => self.release_at_end(),
-            Some(Err(_)) => self.held = None,
-            None => self.release(),
+        match &mut self.0 {
+            Source::Http1(body) => Pin::new(body).poll_frame(cx).map_err(Broken::from),
+            Source::Http2(body) => Pin::new(body).poll_frame(cx).map_err(Broken::from),
         }
-        Poll::Ready(frame.map(|frame| frame.map_err(BodyError)))
+        .map_err(BodyError)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        match &self.0 {
+            Source::Http1(body) => body.is_end_stream(),
+            Source::Http2(body) => body.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        match &self.0 {
+            Source::Http1(body) => body.size_hint(),
+            Source::Http2(body) => body.size_hint(),
+        }
     }
 }
 
 impl fmt::Debug for PooledBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (protocol, ended) = match &self.0 {
+            Source::Http1(body) => ("HTTP/1.1", body.has_ended()),
+            Source::Http2(body) => ("HTTP/2", body.has_ended()),
+        };
         f.debug_struct("PooledBody")
-            .field("ended", &self.held.is_none())
+            .field("protocol", &protocol)
+            .field("ended", &ended)
             .finish_non_exhaustive()
     }
 }

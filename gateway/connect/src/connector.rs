@@ -1,37 +1,40 @@
 //! The connector: from a destination to a connection that can take a request.
 
-use std::{io, net::IpAddr, sync::Arc};
+use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use rustls::RootCertStore;
 use thiserror::Error;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
     time::{Instant, timeout_at},
 };
 use tokio_rustls::TlsConnector;
 
 use crate::{
     address::{AddressPolicy, Forbidden},
-    connection::{Connection, Lease},
     destination::Destination,
-    dial,
-    roots::{Roots, RootsError, client_config},
+    dial, http1, http2,
+    lease::{Broken, Lease, Line},
+    pool::{PoolLimits, Slot},
+    tls,
 };
 
-/// Headers in an answer's head, at most.
-const MAX_HEADERS: usize = 128;
-
 /// An answer's head, in bytes, at most.
-const MAX_HEAD: usize = 64 * 1024;
-
-/// What is read ahead of a body, in bytes, at most.
-const READ_BUFFER: usize = 256 * 1024;
+pub(crate) const MAX_HEAD: u32 = 64 * 1024;
 
 /// Makes connections. Cheap to clone; clones share TLS sessions.
 #[derive(Clone)]
 pub struct Connector {
-    tls: TlsConnector,
+    pub(crate) tls: TlsConnector,
+    /// Whom `tls` trusts.
+    pub(crate) roots: Arc<RootCertStore>,
+}
+
+/// A connection that takes requests.
+#[derive(Debug)]
+pub(crate) enum Connection {
+    Http1(http1::Connection),
+    Http2(Arc<http2::Connection>),
 }
 
 /// Why there is no connection. Nothing was sent, so the call may be tried again where the variant says so.
@@ -54,7 +57,7 @@ pub enum ConnectError {
     Tls(#[source] io::Error),
     /// The connection broke before it could take a request. The server's fault; may pass.
     #[error("the connection broke before it was used")]
-    Broken(#[source] hyper::Error),
+    Broken(#[source] Broken),
     /// The deadline passed. The server's fault or the deadline's; may pass.
     #[error("no connection in time: {0} took too long")]
     TimedOut(Stage),
@@ -63,6 +66,8 @@ pub enum ConnectError {
 /// What a connection was waiting for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
+    /// Another request's end: there are as many connections as there may be.
+    Waiting,
     /// The name server.
     Resolving,
     /// TCP.
@@ -72,16 +77,6 @@ pub enum Stage {
 }
 
 impl Connector {
-    /// A connector that trusts these authorities.
-    ///
-    /// # Errors
-    /// When one of them is unusable.
-    pub fn new(roots: Roots) -> Result<Self, RootsError> {
-        Ok(Self {
-            tls: TlsConnector::from(client_config(roots)?),
-        })
-    }
-
     /// A connection of its own, closed after its one answer; [`crate::Pool`] keeps them instead.
     ///
     /// # Errors
@@ -92,8 +87,15 @@ impl Connector {
         policy: AddressPolicy<'_>,
         deadline: Instant,
     ) -> Result<Lease, ConnectError> {
-        let connection = self.open(destination, policy, deadline).await?;
-        Ok(Lease::alone(connection, destination))
+        let ping_every = PoolLimits::default().ping_every;
+        let line = match self.open(destination, policy, deadline, ping_every, None).await? {
+            Connection::Http1(connection) => Line::Http1(connection, None),
+            Connection::Http2(connection) => {
+                let credit = connection.reserve();
+                Line::Http2(credit.ok_or(ConnectError::Broken(Broken::Ended))?)
+            }
+        };
+        Ok(Lease::new(line, destination))
     }
 
     pub(crate) async fn open(
@@ -101,25 +103,46 @@ impl Connector {
         destination: &Destination,
         policy: AddressPolicy<'_>,
         deadline: Instant,
+        ping_every: Duration,
+        slot: Option<Slot>,
     ) -> Result<Connection, ConnectError> {
         let (stream, peer) = dial::dial(destination, policy, deadline).await?;
-        let handshake = async {
-            match &destination.tls {
-                Some(name) => {
-                    let stream = self
-                        .tls
-                        .connect(name.clone(), stream)
-                        .await
-                        .map_err(ConnectError::Tls)?;
-                    start(stream, peer).await
-                }
-                None => start(stream, peer).await,
-            }
-        };
+        let handshake = self.handshake(destination, stream, peer, ping_every, slot);
         timeout_at(deadline, handshake)
             .await
             .map_err(|_| ConnectError::TimedOut(Stage::Handshake))?
     }
+
+    /// Whether HTTP/1.1 or HTTP/2 is spoken is agreed on in TLS (ALPN, RFC 7301); without, it is HTTP/1.1.
+    async fn handshake(
+        &self,
+        destination: &Destination,
+        stream: TcpStream,
+        peer: IpAddr,
+        ping_every: Duration,
+        slot: Option<Slot>,
+    ) -> Result<Connection, ConnectError> {
+        let Some(name) = &destination.tls else {
+            let opened = http1::Connection::open(stream, peer, slot).await;
+            return opened.map(Connection::Http1).map_err(broken);
+        };
+        let stream = self
+            .tls
+            .connect(name.clone(), stream)
+            .await
+            .map_err(ConnectError::Tls)?;
+        if stream.get_ref().1.alpn_protocol() == Some(tls::HTTP_2) {
+            let opened = http2::Connection::open(stream, peer, slot, ping_every).await;
+            opened.map(Connection::Http2).map_err(ConnectError::Broken)
+        } else {
+            let opened = http1::Connection::open(stream, peer, slot).await;
+            opened.map(Connection::Http1).map_err(broken)
+        }
+    }
+}
+
+fn broken(error: hyper::Error) -> ConnectError {
+    ConnectError::Broken(error.into())
 }
 
 impl std::fmt::Debug for Connector {
@@ -131,26 +154,10 @@ impl std::fmt::Debug for Connector {
 impl std::fmt::Display for Stage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
+            Self::Waiting => "waiting for another request's end",
             Self::Resolving => "resolving the name",
             Self::Connecting => "connecting",
             Self::Handshake => "the handshake",
         })
     }
-}
-
-/// Speaks HTTP/1.1 over a stream, and waits until a request can be taken.
-async fn start<S>(stream: S, peer: IpAddr) -> Result<Connection, ConnectError>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let (sender, driver) = http1::Builder::new()
-        .max_headers(MAX_HEADERS)
-        .max_header_size(MAX_HEAD)
-        .max_buf_size(READ_BUFFER)
-        .handshake(TokioIo::new(stream))
-        .await
-        .map_err(ConnectError::Broken)?;
-    let mut connection = Connection::spawn(sender, driver, peer);
-    connection.ready().await.map_err(ConnectError::Broken)?;
-    Ok(connection)
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use http::{HeaderValue, Uri};
+use http::{HeaderValue, Uri, uri::Authority};
 use rustls::pki_types::ServerName;
 use thiserror::Error;
 use url::{Host, Position, Url};
@@ -15,8 +15,10 @@ pub struct Destination {
     pub(crate) port: u16,
     /// The name the server's certificate must bear (and SNI, unless it is an address); none: no TLS.
     pub(crate) tls: Option<ServerName<'static>>,
-    /// `Host` (RFC 9110 §7.2): the port only where it is not the scheme's own.
-    pub(crate) authority: HeaderValue,
+    /// Host and port, the port only where it is not the scheme's own.
+    pub(crate) authority: Authority,
+    /// The same as `Host` (RFC 9110 §7.2).
+    pub(crate) host_header: HeaderValue,
 }
 
 /// A URL that cannot be connected to. The fault of whoever wrote it.
@@ -57,12 +59,14 @@ impl Destination {
             Some(port) => format!("{host}:{port}"),
             None => host.to_string(),
         };
-        let authority = HeaderValue::try_from(authority).map_err(|_| UnusableUrl::Host)?;
+        let host_header = HeaderValue::try_from(&authority).map_err(|_| UnusableUrl::Host)?;
+        let authority = Authority::try_from(authority).map_err(|_| UnusableUrl::Host)?;
         Ok(Self {
             host,
             port,
             tls,
             authority,
+            host_header,
         })
     }
 }
@@ -143,6 +147,7 @@ mod tests {
             let destination = of(url).unwrap();
             assert_eq!(destination.to_string(), shown);
             assert_eq!(destination.authority, authority);
+            assert_eq!(destination.host_header, authority);
             assert_eq!(
                 destination.tls.map(|name| name.to_str().into_owned()).as_deref(),
                 server_name

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Request, StatusCode,
+    HeaderMap, HeaderValue, Request, Response, StatusCode,
     header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT},
 };
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -15,9 +15,10 @@ use url::Url;
 use crate::{
     address::AddressPolicy,
     body::PooledBody,
-    connection::{RequestBody, SendError},
     connector::{ConnectError, Connector},
     destination::{Destination, UnusableUrl, target},
+    lease::{Broken, SendError},
+    request::RequestBody,
 };
 
 const AGENT: &str = concat!("onedoor/", env!("CARGO_PKG_VERSION"));
@@ -33,7 +34,7 @@ pub enum FetchError {
     Connect(#[from] ConnectError),
     /// No answer. The server's fault; may pass.
     #[error("no answer")]
-    Send(#[source] hyper::Error),
+    Send(#[source] Broken),
     /// Another status than 200, a redirect included. The server's fault, or the URL's.
     #[error("the answer has status {0}")]
     Status(StatusCode),
@@ -64,15 +65,8 @@ impl Connector {
         limit: usize,
         deadline: Instant,
     ) -> Result<Bytes, FetchError> {
-        let destination = Arc::new(Destination::of(url)?);
-        let request = request(url)?;
-        let lease = self.connect(&destination, policy, deadline).await?;
-        let exchange = async {
-            let answer = lease.send(request).await.map_err(|error| match error {
-                SendError::NotSent { source, .. } | SendError::MaybeSent { source } => {
-                    FetchError::Send(source)
-                }
-            })?;
+        let request = Request::new(RequestBody::default());
+        self.exchange(url, request, policy, deadline, async |answer| {
             if answer.status() != StatusCode::OK {
                 return Err(FetchError::Status(answer.status()));
             }
@@ -80,23 +74,37 @@ impl Connector {
                 return Err(FetchError::NotJson);
             }
             read(answer.into_body(), limit).await
+        })
+        .await
+    }
+
+    /// Sends a request to a URL and reads its answer, on a connection of its own and all before the deadline.
+    pub(crate) async fn exchange<T>(
+        &self,
+        url: &Url,
+        mut request: Request<RequestBody>,
+        policy: AddressPolicy<'_>,
+        deadline: Instant,
+        read: impl AsyncFnOnce(Response<PooledBody>) -> Result<T, FetchError>,
+    ) -> Result<T, FetchError> {
+        let destination = Arc::new(Destination::of(url)?);
+        *request.uri_mut() = target(url)?;
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        let lease = self.connect(&destination, policy, deadline).await?;
+        let exchange = async {
+            let answer = lease.send(request).await.map_err(|error| match error {
+                SendError::NotSent { source, .. } | SendError::MaybeSent { source } => {
+                    FetchError::Send(source)
+                }
+            })?;
+            read(answer).await
         };
         timeout_at(deadline, exchange)
             .await
             .map_err(|_| FetchError::TimedOut)?
     }
-}
-
-fn request(url: &Url) -> Result<Request<RequestBody>, UnusableUrl> {
-    let mut request = Request::new(RequestBody::default());
-    *request.uri_mut() = target(url)?;
-    request
-        .headers_mut()
-        .insert(ACCEPT, HeaderValue::from_static("application/json"));
-    request
-        .headers_mut()
-        .insert(USER_AGENT, HeaderValue::from_static(AGENT));
-    Ok(request)
 }
 
 /// JSON by its media type, or of none: some servers of static files send none. Nothing was asked for in compressed form.
@@ -119,7 +127,8 @@ fn is_plain_json(headers: &HeaderMap) -> bool {
         .is_some_and(|(_, subtype)| subtype == "json" || subtype.ends_with("+json"))
 }
 
-async fn read(body: PooledBody, limit: usize) -> Result<Bytes, FetchError> {
+/// The whole body, if it is not longer than `limit` bytes.
+pub(crate) async fn read(body: PooledBody, limit: usize) -> Result<Bytes, FetchError> {
     match Limited::new(body, limit).collect().await {
         Ok(whole) => Ok(whole.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(FetchError::TooLong),

@@ -1,8 +1,6 @@
 //! Whom the connector trusts to vouch for servers.
 
-use std::sync::Arc;
-
-use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs, pki_types::CertificateDer};
+use rustls::{RootCertStore, pki_types::CertificateDer};
 use thiserror::Error;
 
 /// The certificate authorities that servers' certificates must go back to.
@@ -30,19 +28,13 @@ pub enum RootsError {
     Tls(#[source] rustls::Error),
 }
 
-/// TLS as every outgoing connection speaks it.
-pub(crate) fn client_config(roots: Roots) -> Result<Arc<ClientConfig>, RootsError> {
-    let store = match roots {
-        Roots::System => system_store(),
-        Roots::Given(certificates) => given_store(certificates)?,
-    };
-    let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(RootsError::Tls)?
-        .with_root_certificates(store)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+impl Roots {
+    pub(crate) fn store(self) -> Result<RootCertStore, RootsError> {
+        match self {
+            Self::System => Ok(system_store()),
+            Self::Given(certificates) => given_store(certificates),
+        }
+    }
 }
 
 /// A machine without authorities can still serve plain upstreams; every https one is then refused as unknown.

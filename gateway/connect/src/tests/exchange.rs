@@ -25,7 +25,7 @@ async fn the_lease_says_where_and_the_request_says_what() {
     let request = Request::post("https://elsewhere.example:99/mcp?a=b")
         .header(header::HOST, "elsewhere.example")
         .header("mcp-method", "tools/call")
-        .body(RequestBody::new(Bytes::from_static(b"{\"a\":1}")))
+        .body(RequestBody::whole(Bytes::from_static(b"{\"a\":1}")))
         .unwrap();
     let answer = in_time(acquire(&server.pool()).await.send(request))
         .await
@@ -204,7 +204,7 @@ async fn dropping_the_answer_to_come_ends_the_request_too() {
     .await;
     let pool = server.pool();
     let request = Request::post("/")
-        .body(RequestBody::new(Bytes::from(vec![b'x'; WHOLE])))
+        .body(RequestBody::whole(Bytes::from(vec![b'x'; WHOLE])))
         .unwrap();
     let answer = acquire(&pool).await.send(request);
     assert!(tokio::time::timeout(PATIENCE / 200, answer).await.is_err());
@@ -258,14 +258,17 @@ async fn a_request_that_was_never_written_comes_back() {
     let lease = acquire(&pool).await;
     until(|| lease.is_closed()).await;
     let request = Request::post("/x")
-        .body(RequestBody::new(Bytes::from_static(b"once")))
+        .body(RequestBody::whole(Bytes::from_static(b"once")))
         .unwrap();
     let error = in_time(lease.send(request)).await.unwrap_err();
     let SendError::NotSent { request, .. } = error else {
         panic!("{error:?}")
     };
     assert_eq!(request.uri(), "/x");
-    assert_eq!(request.body().clone().collect().await.unwrap().to_bytes(), "once");
+    assert_eq!(
+        request.body().copy().unwrap().collect().await.unwrap().to_bytes(),
+        "once"
+    );
     let again = in_time(pool.acquire_fresh(
         crate::AddressPolicy::allowing(&super::server::loopback()),
         super::server::soon(),

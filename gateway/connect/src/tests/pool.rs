@@ -6,7 +6,7 @@ use http_body_util::BodyExt as _;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-use super::server::{OK, PATIENCE, Server, acquire, get, in_time, read_request, soon, until, write};
+use super::server::{LIMITS, OK, Server, acquire, get, in_time, loopback, read_request, soon, until, write};
 use crate::{AddressPolicy, ConnectError, Pool, PoolLimits, SendError};
 
 async fn exchange(pool: &Pool) {
@@ -41,6 +41,17 @@ async fn a_connection_whose_answer_was_read_serves_again() {
         exchange(&pool).await;
     }
     assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_fresh_connection_is_none_that_was_kept() {
+    let server = Server::answering(OK).await;
+    let pool = server.pool();
+    exchange(&pool).await;
+    let networks = loopback();
+    let fresh = pool.acquire_fresh(AddressPolicy::allowing(&networks), soon());
+    drop(in_time(fresh).await.unwrap());
+    assert_eq!(server.connections(), 2);
 }
 
 #[tokio::test]
@@ -108,8 +119,8 @@ async fn an_unused_lease_closes_its_connection() {
 async fn an_idle_connection_is_closed_although_nobody_asks() {
     let (server, mut peers_gone) = telling_server().await;
     let pool = server.pool_with(PoolLimits {
-        idle: 8,
         idle_for: Duration::from_millis(20),
+        ..LIMITS
     });
     exchange(&pool).await;
     assert_eq!(in_time(peers_gone.recv()).await, Some(0));
@@ -120,10 +131,7 @@ async fn an_idle_connection_is_closed_although_nobody_asks() {
 #[tokio::test]
 async fn no_more_are_kept_than_allowed() {
     let (server, mut peers_gone) = telling_server().await;
-    let pool = server.pool_with(PoolLimits {
-        idle: 1,
-        idle_for: PATIENCE,
-    });
+    let pool = server.pool_with(PoolLimits { idle: 1, ..LIMITS });
     let answers = [
         acquire(&pool).await.send(get("/")),
         acquire(&pool).await.send(get("/")),

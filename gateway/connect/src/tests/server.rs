@@ -27,6 +27,14 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 pub(super) const OK: &str =
     "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
 
+/// Limits that no test comes to by accident.
+pub(super) const LIMITS: PoolLimits = PoolLimits {
+    open: 64,
+    idle: 8,
+    idle_for: PATIENCE,
+    ping_every: PATIENCE,
+};
+
 /// Loopback, where all test servers are.
 pub(super) fn loopback() -> [IpNet; 1] {
     ["127.0.0.0/8".parse().unwrap()]
@@ -121,10 +129,7 @@ impl Server {
     }
 
     pub(super) fn pool(&self) -> Pool {
-        self.pool_with(PoolLimits {
-            idle: 8,
-            idle_for: PATIENCE,
-        })
+        self.pool_with(LIMITS)
     }
 
     pub(super) fn pool_with(&self, limits: PoolLimits) -> Pool {
