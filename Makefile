@@ -1,6 +1,6 @@
 # Onedoor. `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run test fmt clippy deny dist bench bench-soak bench-neighbours clean-data
+.PHONY: help run test serve-test fmt clippy deny dist bench bench-soak bench-neighbours clean-data
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -12,6 +12,9 @@ run: ## Build, then start the door with a development identity provider and two 
 
 test: ## Everything: format, lints, unit, integration and end-to-end tests, fuzzing for a minute
 	@scripts/test.sh
+
+serve-test: ## Follow docs/serve.md with a real Keycloak (3 minutes; fetches 177 MB once; needs Java, Maven)
+	@tests/serve/run.sh
 
 fmt: ## Format all code
 	cargo fmt --all

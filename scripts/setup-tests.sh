@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Installs what the tests need beside Rust: Python packages in tests/.venv, the TypeScript client in tests/clients/ts, strace.
+# Installs what the tests need beside Rust: Python packages in tests/.venv and tests/.venv-1 (the SDK's major version 1), TypeScript
+# clients in tests/clients/, strace, Chromium.
 # Does nothing where all is there already.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 venv=tests/.venv
-client=tests/clients/ts
+clients="tests/clients/ts tests/clients/oauth"
 done_file=$venv/installed.sum
 
 die() {
@@ -39,30 +40,43 @@ command -v curl >/dev/null || apt_install curl ca-certificates
 command -v strace >/dev/null || apt_install strace
 command -v python3 >/dev/null || apt_install python3 python3-venv
 command -v npm >/dev/null || apt_install nodejs npm
+command -v chromium >/dev/null || apt_install chromium
 
-sum=$(cat tests/requirements.txt $client/package-lock.json | sha256sum)
-if [ -f $done_file ] && [ "$(cat $done_file)" = "$sum" ] && [ -x $venv/bin/python ] && [ -d $client/node_modules ]; then
+# shellcheck disable=SC2086 # the folders are words
+sum=$(cat tests/requirements*.txt $(printf '%s/package-lock.json ' $clients) | sha256sum)
+# shellcheck disable=SC2086
+if [ -f $done_file ] && [ "$(cat $done_file)" = "$sum" ] &&
+    ls -d $venv/bin/python $venv-1/bin/python $(printf '%s/node_modules ' $clients) >/dev/null 2>&1; then
     exit 0
 fi
 
 if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
     die "Python 3.11 or later is needed; this is $(python3 --version)"
 fi
-rm -rf $venv
-if ! python3 -m venv $venv >/dev/null 2>&1; then
-    # Debian's python3 comes without what makes environments.
-    rm -rf $venv
-    apt_install python3-venv
-    python3 -m venv $venv || die "python3 cannot make an environment in $venv"
-fi
-echo "setup-tests: installing Python packages"
-$venv/bin/pip install --quiet --disable-pip-version-check --require-virtualenv --requirement tests/requirements.txt ||
-    die "pip could not install tests/requirements.txt"
 
-echo "setup-tests: installing the TypeScript client"
-(cd $client && npm ci --silent --no-audit --no-fund) || die "npm could not install $client"
-if [ "$(node_major node)" -lt 20 ]; then
-    # Debian 12 has Node 18; this package carries a newer one, for this folder only.
-    (cd $client && npm install --silent --no-audit --no-fund --no-save node@22) || die "Node 20 or later is needed"
-fi
+# python_packages FOLDER REQUIREMENTS: an environment with just these packages.
+python_packages() {
+    rm -rf "$1"
+    if ! python3 -m venv "$1" >/dev/null 2>&1; then
+        # Debian's python3 comes without what makes environments.
+        rm -rf "$1"
+        apt_install python3-venv
+        python3 -m venv "$1" || die "python3 cannot make an environment in $1"
+    fi
+    echo "setup-tests: installing Python packages in $1"
+    "$1/bin/pip" install --quiet --disable-pip-version-check --require-virtualenv --requirement "$2" ||
+        die "pip could not install $2"
+}
+
+python_packages $venv tests/requirements.txt
+python_packages $venv-1 tests/requirements-1.txt
+
+for client in $clients; do
+    echo "setup-tests: installing $client"
+    (cd "$client" && npm ci --silent --no-audit --no-fund) || die "npm could not install $client"
+    if [ "$(node_major node)" -lt 20 ]; then
+        # Debian 12 has Node 18; this package carries a newer one, for this folder only.
+        (cd "$client" && npm install --silent --no-audit --no-fund --no-save node@22) || die "Node 20 or later is needed"
+    fi
+done
 echo "$sum" >$done_file

@@ -1,7 +1,10 @@
 //! The binary `onedoor`: one subcommand a module.
 
+mod backup;
+mod check_config;
 mod cli;
 mod dev;
+mod serve;
 mod telemetry;
 
 use std::process::ExitCode;
@@ -20,6 +23,14 @@ struct Onedoor {
 enum Command {
     /// Run everything on this machine, with demonstration servers and users.
     Dev(dev::Args),
+    /// Run an installation: your identity provider, your servers, one process.
+    Serve(Box<serve::Args>),
+    /// Say whether `onedoor serve` would start with this configuration, and what it comes to.
+    CheckConfig(Box<check_config::Args>),
+    /// Copy an installation, while it runs, into a folder.
+    Backup(backup::BackupArgs),
+    /// Make an installation out of a backup.
+    Restore(backup::RestoreArgs),
     #[command(flatten)]
     Client(Box<cli::Command>),
 }
@@ -27,6 +38,10 @@ enum Command {
 fn main() -> ExitCode {
     match Onedoor::parse().command {
         Command::Dev(args) => dev::main(&args),
+        Command::Serve(args) => serve::main(&args),
+        Command::CheckConfig(args) => check_config::main(&args),
+        Command::Backup(args) => backup::backup(&args),
+        Command::Restore(args) => backup::restore(&args),
         Command::Client(command) => cli::main(*command),
     }
 }

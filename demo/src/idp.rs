@@ -9,6 +9,8 @@
 //!      http://127.0.0.1:8082/<TENANT_ID>/oauth2/v2.0/token
 //! ```
 //!
+//! MCP clients sign their user in by OAuth instead: see `oauth`.
+//!
 //! With Entra the API's registration chooses between v1.0 and v2.0 tokens; here the endpoint asked does.
 
 mod claims;
@@ -17,6 +19,8 @@ mod endpoints;
 mod grant;
 mod http;
 mod key;
+mod oauth;
+mod obo;
 mod refusal;
 
 use std::path::PathBuf;
@@ -32,6 +36,8 @@ use self::directory::{ADMIN_API, Api, DATA_API, TENANT_ID};
 pub use self::endpoints::{Endpoints, TokenVersion};
 pub use self::key::KeyError;
 use self::key::SigningKey;
+use self::oauth::OAuth;
+pub use self::oauth::{Doors, OAuthError, RegistrationsError};
 use self::refusal::Refusal;
 
 /// How long an access token lives unless configured: Entra draws 60 to 90 minutes, 75 on average.
@@ -44,12 +50,14 @@ pub struct IdpConfig {
     pub base_url: Url,
     /// Directory id of the tenant, in paths, issuers and `tid`.
     pub tenant: Uuid,
-    /// Folder that keeps the signing key.
+    /// Folder that keeps the signing key and the clients that registered.
     pub state_dir: PathBuf,
     /// The API tokens for the data plane are asked for.
     pub data_api: Api,
     /// The API tokens for the admin plane are asked for.
     pub admin_api: Api,
+    /// The door that tokens are for: a `resource` below it (RFC 8707) names one of the APIs.
+    pub doors: Doors,
     /// From issue to `exp`; not negative. Zero gives tokens that are expired at once (tests).
     pub token_lifetime: SignedDuration,
 }
@@ -63,6 +71,9 @@ pub enum IdpError {
     /// No signing key.
     #[error("the identity provider has no signing key")]
     Key(#[from] KeyError),
+    /// No sign-in.
+    #[error(transparent)]
+    OAuth(#[from] OAuthError),
 }
 
 /// The identity provider of one tenant. Cheap to clone.
@@ -76,6 +87,7 @@ struct Inner {
     apis: [Api; 2],
     token_lifetime: SignedDuration,
     key: SigningKey,
+    oauth: OAuth,
 }
 
 impl IdpConfig {
@@ -88,6 +100,7 @@ impl IdpConfig {
             state_dir,
             data_api: DATA_API,
             admin_api: ADMIN_API,
+            doors: Doors::default(),
             token_lifetime: TOKEN_LIFETIME,
         }
     }
@@ -108,6 +121,7 @@ impl Idp {
             apis: [config.data_api, config.admin_api],
             token_lifetime: config.token_lifetime,
             key: SigningKey::load_or_create(&config.state_dir)?,
+            oauth: OAuth::new(&config.state_dir, config.doors)?,
         })))
     }
 
@@ -120,6 +134,14 @@ impl Idp {
     /// All endpoints, to serve at the base URL.
     pub fn router(&self) -> Router {
         http::router(self.clone())
+    }
+
+    fn oauth(&self) -> &OAuth {
+        &self.0.oauth
+    }
+
+    fn apis(&self) -> &[Api] {
+        &self.0.apis
     }
 
     /// A signed access token.

@@ -7,6 +7,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
+use http::{HeaderMap, header::EXPECT};
+use http_body::Body as _;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use onedoor_wire::{malformed::code, reply};
 
@@ -14,6 +16,12 @@ use crate::refusal::HttpReason;
 
 /// How long a client may take to send its body.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A body that is read although nobody wants it, in bytes, at most.
+const SMALL: u64 = 64 << 10;
+
+/// How long such a body may take to come.
+const SMALL_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A body that was not read. The client's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,8 +48,18 @@ pub(crate) async fn read_body(body: Body, limit: u64) -> Result<Bytes, BodyFault
     }
 }
 
+/// Takes a small body off the wire before its request is refused. Left there, it ends the connection, and the client's next
+/// request with it: every client that learns by a 401 how to sign in would now and then fail to.
+pub(crate) async fn discard(headers: &HeaderMap, body: Body) {
+    let is_small = body.size_hint().upper().is_some_and(|bytes| bytes <= SMALL);
+    if is_small && !headers.contains_key(EXPECT) {
+        let _ = tokio::time::timeout(SMALL_PATIENCE, body.collect()).await;
+    }
+}
+
 impl BodyFault {
-    fn reason(self) -> HttpReason {
+    /// The reason it is told by.
+    pub(crate) fn reason(self) -> HttpReason {
         match self {
             Self::TooLarge(_) => HttpReason::BodyTooLarge,
             Self::TooSlow => HttpReason::BodyTooSlow,

@@ -6,7 +6,7 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{
-    HeaderMap, HeaderValue, StatusCode,
+    HeaderValue, StatusCode,
     header::{RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use onedoor_authn::{AuthnFault, TokenFault};
@@ -54,8 +54,10 @@ impl Unauthenticated {
 }
 
 /// Adds what a client needs to do better next time: the challenge that a new sign-in must meet, or when to try again.
-pub(crate) fn add(headers: &mut HeaderMap, failure: &Failure, resource_metadata: &str) {
-    if failure.reason.http_status() == StatusCode::UNAUTHORIZED {
+pub(crate) fn add(response: &mut Response, failure: &Failure, resource_metadata: &str) {
+    let status = response.status();
+    let headers = response.headers_mut();
+    if status == StatusCode::UNAUTHORIZED {
         // As Microsoft's clients know it ("Claims challenges, claims requests and client capabilities").
         let error = if failure.reason == Reason::InteractionRequired {
             "insufficient_claims"

@@ -6,6 +6,7 @@ use aws_lc_rs::hmac;
 use http::HeaderMap;
 use jiff::Timestamp;
 use onedoor_authn::{Plane, Verifier};
+use onedoor_exchange::Exchange;
 use onedoor_model::{
     audit::{CallDenied, Caller, DeniedFor, KeyedDigest},
     decide::DenialReason,
@@ -18,14 +19,20 @@ use onedoor_wire::{
     bearer::{BearerToken, bearer},
     trace::TraceContext,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     audit::{Denials, Recorder},
     challenge::Unauthenticated,
-    exchange::TokenIssuer,
+    eras::KnownEras,
+    mcp::{InFlight, Parked, SpentIds, Targets},
+    metrics::Metrics,
     paging::Cursors,
+    plane::{Vitals, reached_by},
     proxy::Pools,
+    seal::Seal,
+    traces::Traces,
+    upstream::Upstreams,
 };
 
 /// What the data plane serves with. One for each replica.
@@ -35,10 +42,21 @@ pub(crate) struct Door {
     pub(crate) recorder: Recorder,
     pub(crate) denials: Arc<Denials>,
     pub(crate) verifier: Arc<Verifier>,
-    pub(crate) exchange: TokenIssuer,
-    pub(crate) pools: Pools,
+    pub(crate) exchange: Arc<Exchange>,
+    pub(crate) pools: Arc<Pools>,
+    pub(crate) upstreams: Arc<Upstreams>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) traces: Traces,
     pub(crate) digests: ArgumentDigests,
     pub(crate) cursors: Cursors,
+    pub(crate) seal: Seal,
+    pub(crate) eras: KnownEras,
+    pub(crate) in_flight: InFlight,
+    pub(crate) parked: Parked,
+    pub(crate) spent_ids: SpentIds,
+    pub(crate) targets: Targets,
+    /// Work that goes on after its request; a drain waits for it.
+    pub(crate) tasks: TaskTracker,
     /// The URL clients know the data plane by, without a trailing slash.
     pub(crate) public_url: String,
     /// Cancelled when the replica is to take no more requests.
@@ -126,12 +144,21 @@ impl Door {
             .denied(key, denied, snapshot.settings().denials_per_minute);
     }
 
-    /// Scopes that a token for the data plane may need.
+    /// What readiness is read off.
+    pub(crate) fn vitals(&self) -> Vitals {
+        Vitals {
+            registry: Arc::clone(&self.registry),
+            metrics: Arc::clone(&self.metrics),
+            stopping: self.stopping.clone(),
+        }
+    }
+
+    /// What clients are to ask for, to get a token for the data plane.
     pub(crate) fn scopes_supported(&self) -> Vec<String> {
         let snapshot = self.registry.snapshot();
         let scopes = snapshot
             .issuers()
-            .filter_map(|issuer| issuer.data.required_scope.as_ref());
+            .flat_map(|issuer| issuer.data.scopes_to_ask_for());
         scopes
             .map(ToString::to_string)
             .collect::<BTreeSet<_>>()
@@ -140,8 +167,9 @@ impl Door {
     }
 
     /// Where the metadata of the endpoint at `path` is (RFC 9728 §3.1); of the whole door where there is none.
-    pub(crate) fn resource_metadata(&self, path: Option<String>) -> String {
-        let root = format!("{}/.well-known/oauth-protected-resource", self.public_url);
+    pub(crate) fn resource_metadata(&self, headers: &HeaderMap, path: Option<String>) -> String {
+        let door = reached_by(&self.public_url, headers);
+        let root = format!("{door}/.well-known/oauth-protected-resource");
         match path {
             Some(path) => format!("{root}/{path}"),
             None => root,

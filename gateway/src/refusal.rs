@@ -6,6 +6,7 @@ mod tests;
 use std::time::Duration;
 
 use http::StatusCode;
+use onedoor_exchange::NoTokenB;
 use onedoor_model::{audit::UpstreamFault, decide::DenialReason};
 use onedoor_wire::malformed::code;
 
@@ -42,6 +43,8 @@ pub enum Reason {
     Upstream(UpstreamFault),
     /// The server took too long.
     UpstreamTimeout,
+    /// The client cancelled the call.
+    Cancelled,
     /// The replica is stopping.
     Draining,
     /// The replica cannot show that it is up to date.
@@ -67,6 +70,14 @@ pub enum HttpReason {
     BadQuery,
     /// An administrator has blocked the user or the client app.
     Blocked,
+    /// The log was restored from a backup, and nobody has accepted that yet.
+    RestoreNotAccepted,
+    /// An access token stands in the query.
+    TokenInQuery,
+    /// `Upgrade` asks for another protocol.
+    UpgradeNotServed,
+    /// `Expect` asks for something else than `100-continue`.
+    ExpectationFailed,
 }
 
 /// Why a call failed, with what else its answer needs.
@@ -102,9 +113,33 @@ impl From<Reason> for Failure {
     }
 }
 
+impl From<NoTokenB> for Failure {
+    fn from(error: NoTokenB) -> Self {
+        let retry_after = error.retry_after();
+        let (reason, claims) = match error {
+            NoTokenB::Expired => (Reason::TokenExpired, None),
+            NoTokenB::TokenARejected(_) => (Reason::TokenARejected, None),
+            NoTokenB::ConsentRequired(_) => (Reason::ConsentRequired, None),
+            NoTokenB::InteractionRequired { claims, .. } => (Reason::InteractionRequired, claims),
+            NoTokenB::ExchangeUnavailable(_) => (Reason::ExchangeUnavailable, None),
+            NoTokenB::NoUser
+            | NoTokenB::ExchangeRefused(_)
+            | NoTokenB::NotSetUp(_)
+            | NoTokenB::Unusable(_)
+            | NoTokenB::Sign(_)
+            | NoTokenB::Unsendable => (Reason::NoTokenB, None),
+        };
+        Self {
+            reason,
+            claims,
+            retry_after,
+        }
+    }
+}
+
 impl HttpReason {
     /// All reasons.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::HostNotServed,
         Self::OriginNotAllowed,
         Self::BodyTooLarge,
@@ -112,6 +147,10 @@ impl HttpReason {
         Self::BodyIncomplete,
         Self::BadQuery,
         Self::Blocked,
+        Self::RestoreNotAccepted,
+        Self::TokenInQuery,
+        Self::UpgradeNotServed,
+        Self::ExpectationFailed,
     ];
 
     /// Its name.
@@ -125,6 +164,10 @@ impl HttpReason {
             Self::BodyIncomplete => "body_incomplete",
             Self::BadQuery => "bad_query",
             Self::Blocked => "blocked",
+            Self::RestoreNotAccepted => "restore_not_accepted",
+            Self::TokenInQuery => "token_in_query",
+            Self::UpgradeNotServed => "upgrade_not_served",
+            Self::ExpectationFailed => "expectation_failed",
         }
     }
 
@@ -136,7 +179,11 @@ impl HttpReason {
             Self::OriginNotAllowed | Self::Blocked => StatusCode::FORBIDDEN,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::BodyIncomplete | Self::BadQuery => StatusCode::BAD_REQUEST,
+            Self::BodyIncomplete | Self::BadQuery | Self::TokenInQuery | Self::UpgradeNotServed => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::RestoreNotAccepted => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ExpectationFailed => StatusCode::EXPECTATION_FAILED,
         }
     }
 }
@@ -166,6 +213,7 @@ impl Reason {
             Self::UpstreamBusy,
             Self::EraNotSupported,
             Self::UpstreamTimeout,
+            Self::Cancelled,
             Self::Draining,
             Self::Stale,
             Self::Internal,
@@ -195,6 +243,7 @@ impl Reason {
             | Self::EraNotSupported
             | Self::Upstream(_)
             | Self::UpstreamTimeout
+            | Self::Cancelled
             | Self::Draining
             | Self::Stale
             | Self::Internal => StatusCode::OK,
@@ -217,6 +266,7 @@ impl Reason {
             Self::Denied(
                 DenialReason::UnknownServer
                 | DenialReason::ServerNotGranted
+                | DenialReason::WrongKind
                 | DenialReason::NoVersion
                 | DenialReason::NotApproved,
             ) => told("unknown_server", 4004, "Unknown server", false),
@@ -225,6 +275,12 @@ impl Reason {
                 4003,
                 "Access is blocked; ask your security team",
                 false,
+            ),
+            Self::Denied(DenialReason::RestoreNotAccepted) => told(
+                "restore_not_accepted",
+                5013,
+                "Onedoor was restored from a backup; nothing is served until a security administrator accepts that",
+                true,
             ),
             Self::Denied(DenialReason::ServerDisabled) => told(
                 "server_disabled",
@@ -336,6 +392,7 @@ impl Reason {
                 false,
             ),
             Self::UpstreamTimeout => told("upstream_timeout", 5040, "The tool did not answer in time", true),
+            Self::Cancelled => told("cancelled", 4013, "The client cancelled the call", false),
             Self::Draining => told(
                 "draining",
                 5030,

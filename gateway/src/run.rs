@@ -9,24 +9,36 @@ use std::{
     time::Duration,
 };
 
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
+use onedoor_admin::FirstAdmin;
 use onedoor_authn::Verifier;
 use onedoor_connect::Connector;
+use onedoor_exchange::{Exchange, KeyError, SigningKey};
 use onedoor_log::{EventLog, Partition, ReadError, Stream};
 use onedoor_model::ids::{Offset, ReplicaName};
 use onedoor_projector::Store;
 use onedoor_registry::{Boot, FollowError, Registry};
-use tokio::{net::TcpListener, task::JoinHandle};
-use tokio_util::sync::CancellationToken;
+use onedoor_secrets::Secrets;
+use tokio::task::JoinHandle;
+use tokio_util::{
+    sync::CancellationToken,
+    task::{AbortOnDropHandle, TaskTracker},
+};
 
 use crate::{
     audit::{AdminDenials, AuditClosed, AuditUnavailable, Denials, Recorder},
     door::{ArgumentDigests, Door},
-    exchange::{KeyError, SigningKey, TokenIssuer},
-    listener,
+    eras::KnownEras,
+    listener::{self, Listener},
+    logs,
+    mcp::{InFlight, Parked, SpentIds, Targets},
+    metrics::{self, Counted, Listening, Metrics, Page},
     paging::{Cursors, NoRandomness},
     plane::{self, Hosts, InvalidHost},
     proxy::Pools,
+    seal::Seal,
+    traces::{Traces, TracesUnusable},
+    upstream::Prober,
 };
 
 /// How long requests under way may take once the gateway is told to stop.
@@ -48,15 +60,17 @@ pub struct Config {
     pub admin_hosts: Vec<String>,
     /// Folder of the gateway's keys, for its owner alone.
     pub keys: PathBuf,
+    /// Callers who administer whatever their roles.
+    pub first_admins: Vec<FirstAdmin>,
 }
 
 /// Where a gateway listens.
 #[derive(Debug)]
 pub struct Listeners {
     /// The data plane.
-    pub data: TcpListener,
+    pub data: Listener,
     /// The admin plane.
-    pub admin: TcpListener,
+    pub admin: Listener,
 }
 
 /// A gateway that knows its log, and has not served yet.
@@ -66,6 +80,7 @@ pub struct Gateway {
     store: Store,
     hosts: Hosts,
     admin_hosts: Hosts,
+    first_admins: Vec<FirstAdmin>,
     follower: JoinHandle<FollowError>,
     recorder: JoinHandle<Result<(), AuditClosed>>,
     denials: JoinHandle<()>,
@@ -99,6 +114,9 @@ pub enum GatewayError {
     /// The system gives no randomness.
     #[error(transparent)]
     Randomness(#[from] NoRandomness),
+    /// Traces are to be exported, but cannot be.
+    #[error(transparent)]
+    Traces(#[from] TracesUnusable),
     /// A task of the gateway ended that must not.
     #[error("a task of the gateway ended")]
     Task,
@@ -118,13 +136,16 @@ impl Gateway {
         let signing = SigningKey::load_or_create(&config.keys.join("token-b.p8"))?;
         let digests = ArgumentDigests::new(&secret(&config.keys.join("arguments.key"))?);
         let connector = Connector::new(onedoor_connect::Roots::System)?;
+        let traces = Traces::from_environment(connector.clone())?;
+        let secrets = Secrets::default();
 
         let (registry, follower) = Registry::open(Arc::clone(&log), &boot).await?;
         let follower = tokio::spawn(follower);
         let before = log.bounds(Stream::Audit, Partition(0)).await?.end;
-        let (recorder, task) = Recorder::new(Arc::clone(&log), &boot);
+        let metrics = Arc::new(Metrics::new());
+        let (recorder, task) = Recorder::new(Arc::clone(&log), &boot, Arc::clone(&metrics));
         let recorder_task = tokio::spawn(task.run());
-        let (denials, task) = Denials::new(log, &boot);
+        let (denials, task) = Denials::new(log, &boot, Arc::clone(&metrics));
         let stop_denials = CancellationToken::new();
         let denials_task = tokio::spawn(task.run(stop_denials.clone()));
 
@@ -137,24 +158,41 @@ impl Gateway {
             recorder.close_boot(dead.boot).await?;
             tracing::warn!(boot = %dead.boot, "closed a boot that had died; its open calls ended as unknown");
         }
+        let (tasks, draining) = (TaskTracker::new(), CancellationToken::new());
         let door = Door {
             verifier: Arc::new(Verifier::new(connector.clone())),
             registry,
             recorder,
             denials: Arc::new(denials),
-            exchange: TokenIssuer::new(config.public_url.clone(), signing),
-            pools: Pools::new(connector),
+            exchange: Arc::new(Exchange::new(
+                config.public_url.clone(),
+                signing,
+                connector.clone(),
+                secrets.clone(),
+            )?),
+            pools: Arc::new(Pools::new(connector, secrets)),
+            upstreams: Arc::default(),
+            metrics,
+            traces,
             digests,
             cursors: Cursors::new()?,
             public_url: config.public_url,
             stopping: CancellationToken::new(),
-            draining: CancellationToken::new(),
+            seal: Seal::load_or_create(&config.keys.join("seal.key"))?,
+            eras: KnownEras::new(),
+            in_flight: InFlight::default(),
+            parked: Parked::new(&tasks, &draining),
+            spent_ids: SpentIds::new(),
+            targets: Targets::new(),
+            tasks,
+            draining,
         };
         Ok(Self {
             door: Arc::new(door),
             store,
             hosts,
             admin_hosts,
+            first_admins: config.first_admins,
             follower,
             recorder: recorder_task,
             denials: denials_task,
@@ -184,18 +222,37 @@ impl Gateway {
                 denials: Arc::clone(&self.door.denials),
                 registry: Arc::clone(&self.door.registry),
             }),
+            probes: Arc::clone(&self.door.upstreams) as Arc<dyn onedoor_admin::Probes>,
+            first_admins: self.first_admins.into(),
         })
-        .layer(from_fn_with_state(self.admin_hosts.clone(), plane::hosts));
+        .merge(metrics::router(Page {
+            metrics: Arc::clone(&self.door.metrics),
+            registry: Arc::clone(&self.door.registry),
+            upstreams: Arc::clone(&self.door.upstreams),
+            exchange: Arc::clone(&self.door.exchange),
+        }))
+        .layer(from_fn_with_state(self.admin_hosts.clone(), plane::hosts))
+        .merge(plane::probes(self.door.vitals()))
+        .layer(from_fn(logs::request));
+        let prober = Prober::new(
+            Arc::clone(&self.door.registry),
+            Arc::clone(&self.door.pools),
+            Arc::clone(&self.door.upstreams),
+            Arc::clone(&self.door.metrics),
+        );
+        let _prober = AbortOnDropHandle::new(tokio::spawn(prober.run(stopping.clone())));
         let data = plane::router(Arc::clone(&self.door), self.hosts.clone());
         let data = tokio::spawn(listener::serve(
             listeners.data,
             data,
+            connections(&self.door.metrics, Listening::Data),
             stopping.clone(),
             cut.clone(),
         ));
         let admin = tokio::spawn(listener::serve(
             listeners.admin,
             admin,
+            connections(&self.door.metrics, Listening::Admin),
             stopping.clone(),
             cut.clone(),
         ));
@@ -224,9 +281,14 @@ impl Gateway {
                 drained.await.0.ok();
             }
         }
+        // Calls whose clients are gone go on; at the latest they are cut now.
+        self.door.draining.cancel();
+        self.door.tasks.close();
+        let _ = tokio::time::timeout(LAST_WORDS, self.door.tasks.wait()).await;
         if ended.is_ok() {
             self.door.recorder.close_own_boot().await?;
         }
+        self.door.traces.flush().await;
         self.stop_denials.cancel();
         let _ = self.denials.await;
         self.follower.abort();
@@ -235,8 +297,14 @@ impl Gateway {
     }
 }
 
+/// Counts the connections of a plane.
+fn connections(metrics: &Arc<Metrics>, plane: Listening) -> impl Fn() -> Counted + Send + use<> {
+    let metrics = Arc::clone(metrics);
+    move || metrics.connection(plane)
+}
+
 /// A random key of 32 bytes, kept in a file for its owner alone.
-fn secret(path: &Path) -> Result<[u8; 32], KeyError> {
+pub(crate) fn secret(path: &Path) -> Result<[u8; 32], KeyError> {
     let failed = |source| KeyError::File {
         path: path.to_owned(),
         source,

@@ -21,9 +21,11 @@ use uuid::Uuid;
 
 use crate::{
     door::{Door, Refused},
+    http_tools::base_path,
     mcp::full_name,
     paging::{Page, Paging},
-    refusal::HttpReason,
+    problem::problem,
+    refusal::{HttpReason, Reason},
 };
 
 /// The query of `GET /tools`.
@@ -64,7 +66,10 @@ struct ListedTool<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     annotations: Option<&'a RawValue>,
     stage: Stage,
-    /// The MCP endpoint to call it at.
+    /// HTTP method, of a tool of a plain HTTP service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    method: Option<&'static str>,
+    /// Where to call it: an MCP endpoint, or a plain HTTP tool's own URL with its open places, as `{id}`.
     url: String,
 }
 
@@ -78,8 +83,7 @@ pub(crate) async fn list(
     let principal = match door.authenticate(&headers, source.ip()).await {
         Ok(caller) => caller.principal,
         Err(refusal) => {
-            let metadata = format!("{}/.well-known/oauth-protected-resource/tools", door.public_url);
-            return refusal.respond(&metadata);
+            return refusal.respond(&door.resource_metadata(&headers, Some("tools".to_owned())));
         }
     };
     let query = match query {
@@ -87,24 +91,20 @@ pub(crate) async fn list(
         Err(rejection) => return bad_query("query", &rejection.body_text()),
     };
     let snapshot = door.registry.snapshot();
-    if snapshot.is_blocked(&principal) {
+    if let Err(denial) = snapshot.admit(&principal) {
         let route = Refused {
             operation: "GET /tools",
             server: query.server.as_deref(),
             tool: None,
         };
-        door.record_denial(
-            &principal,
-            CallId(Uuid::now_v7()),
-            route,
-            DenialReason::Blocked,
-            None,
-        );
-        return problem(
-            HttpReason::Blocked,
-            "Access is blocked; ask your security team",
-            &json!([]),
-        );
+        door.record_denial(&principal, CallId(Uuid::now_v7()), route, denial, None);
+        let reason = if denial == DenialReason::RestoreNotAccepted {
+            HttpReason::RestoreNotAccepted
+        } else {
+            HttpReason::Blocked
+        };
+        let title = Reason::Denied(denial).told().message;
+        return problem(reason.status(), reason.name(), title, [("errors", json!([]))]);
     }
     let limits = &snapshot.settings().limits;
     let limit = query.limit.unwrap_or(limits.page);
@@ -143,9 +143,10 @@ fn position(tool: &VisibleTool) -> String {
 
 fn listed<'a>(visible: &'a VisibleTool, public_url: &str) -> ListedTool<'a> {
     let (server, tool) = (&visible.server.slug, &*visible.tool);
-    let stage = match visible.stage {
-        Stage::Production => "",
-        Stage::Qa => "/qa",
+    let path = match (&tool.route, visible.stage) {
+        (Some(route), stage) => format!("{}{}", base_path(server, stage), route.template),
+        (None, Stage::Production) => format!("/servers/{server}/mcp"),
+        (None, Stage::Qa) => format!("/servers/{server}/qa/mcp"),
     };
     ListedTool {
         name: full_name(server, &tool.name),
@@ -157,7 +158,8 @@ fn listed<'a>(visible: &'a VisibleTool, public_url: &str) -> ListedTool<'a> {
         output_schema: tool.output_schema.as_deref(),
         annotations: tool.annotations.as_deref(),
         stage: visible.stage,
-        url: format!("{public_url}/servers/{server}{stage}/mcp"),
+        method: tool.route.as_ref().map(|route| route.method.as_str()),
+        url: format!("{public_url}{path}"),
     }
 }
 
@@ -201,18 +203,7 @@ fn bad_query(parameter: &str, message: &str) -> Response {
     let fault = json!({
         "pointer": format!("?{parameter}"), "message": message, "hint": "GET /tools takes server, cursor and limit",
     });
-    problem(HttpReason::BadQuery, "The query is not valid", &json!([fault]))
-}
-
-/// An answer of RFC 9457.
-fn problem(reason: HttpReason, title: &str, errors: &serde_json::Value) -> Response {
-    let problem = json!({
-        "type": format!("https://onedoor.dev/problems/{}", reason.name()),
-        "title": title,
-        "status": reason.status().as_u16(),
-        "reason": reason.name(),
-        "errors": errors,
-    });
-    let content_type = [(http::header::CONTENT_TYPE, "application/problem+json")];
-    (reason.status(), content_type, problem.to_string()).into_response()
+    let reason = HttpReason::BadQuery;
+    let errors = ("errors", json!([fault]));
+    problem(reason.status(), reason.name(), "The query is not valid", [errors])
 }

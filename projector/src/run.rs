@@ -3,6 +3,7 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use futures_util::future::select_all;
+use memchr::memmem;
 use onedoor_log::{EventLog, Partition, ReadError, Record, Stream, Tail};
 use onedoor_model::{
     envelope::Envelope,
@@ -99,18 +100,7 @@ async fn recognise(log: &dyn EventLog, store: &Store) -> Result<LogId, Projector
         });
     }
     log.wait_for(REGISTRY, PARTITION, BEGINNING).await?;
-    let records = log.read(REGISTRY, PARTITION, BEGINNING, 1).await;
-    let records = records.map_err(|error| read_error(error, REGISTRY, PARTITION, BEGINNING))?;
-    let found = records
-        .first()
-        .ok_or(Halt::Fold(FoldError::NoBeginning))
-        .and_then(log_created);
-    let found = found.map_err(|source| ProjectorError::Halted {
-        stream: REGISTRY,
-        partition: PARTITION,
-        offset: BEGINNING,
-        source,
-    })?;
+    let found = log_id(log).await?;
     let projected = store.adopt(found).await?;
     if projected == found {
         Ok(found)
@@ -119,25 +109,50 @@ async fn recognise(log: &dyn EventLog, store: &Store) -> Result<LogId, Projector
     }
 }
 
-fn log_created(record: &Record) -> Result<LogId, Halt> {
-    match Envelope::<RegistryEvent>::read(&record.bytes)?.data.change {
-        Change::LogCreated(created) => Ok(created.log),
-        Change::ServerRegistered(_)
-        | Change::ServerUpdated(_)
-        | Change::VersionApproved(_)
-        | Change::VersionPromoted(_)
-        | Change::ServerDisabled(_)
-        | Change::ServerEnabled(_)
-        | Change::ServerRetired(_)
-        | Change::ToolDisabled(_)
-        | Change::ToolEnabled(_)
-        | Change::GrantAdded(_)
-        | Change::GrantRemoved(_)
-        | Change::BlockAdded(_)
-        | Change::BlockRemoved(_)
-        | Change::IssuerTrusted(_)
-        | Change::IssuerDistrusted(_)
-        | Change::SettingsChanged(_) => Err(FoldError::NoBeginning.into()),
+/// The id that a log begins with, or that its last restore gave it.
+async fn log_id(log: &dyn EventLog) -> Result<LogId, ProjectorError> {
+    const REGISTRY: Stream = Stream::Registry;
+    const PARTITION: Partition = Partition(0);
+    /// Events read at once.
+    const PAGE: usize = 1_000;
+    let end = log.bounds(REGISTRY, PARTITION).await?.end;
+    let (mut next, mut id) = (Offset(0), None);
+    while next < end {
+        let records = log.read(REGISTRY, PARTITION, next, PAGE).await;
+        let records = records.map_err(|error| read_error(error, REGISTRY, PARTITION, next))?;
+        for record in &records {
+            id = log_id_after(id, record).map_err(|source| ProjectorError::Halted {
+                stream: REGISTRY,
+                partition: PARTITION,
+                offset: record.offset,
+                source,
+            })?;
+            next = record.offset.next();
+        }
+    }
+    id.ok_or(ProjectorError::Halted {
+        stream: REGISTRY,
+        partition: PARTITION,
+        offset: Offset(0),
+        source: FoldError::NoBeginning.into(),
+    })
+}
+
+/// The log's id after an event: as the fold has it, but without folding.
+fn log_id_after(id: Option<LogId>, record: &Record) -> Result<Option<LogId>, Halt> {
+    let kind = |name: &[u8]| memmem::find(&record.bytes, name).is_some();
+    let change = match id {
+        None => Envelope::<RegistryEvent>::read(&record.bytes)?.data.change,
+        Some(_) if kind(b"dev.onedoor.LogRestored.") => {
+            Envelope::<RegistryEvent>::read(&record.bytes)?.data.change
+        }
+        Some(_) => return Ok(id),
+    };
+    match (id, change) {
+        (None, Change::LogCreated(created)) => Ok(Some(created.log)),
+        (None, _) => Err(FoldError::NoBeginning.into()),
+        (Some(id), Change::LogRestored(restored)) if restored.from == id => Ok(Some(restored.log)),
+        (Some(id), _) => Ok(Some(id)),
     }
 }
 

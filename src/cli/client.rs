@@ -40,7 +40,7 @@ pub(super) struct Unreachable {
 
 /// An address that no request can be sent to.
 #[derive(Debug, thiserror::Error)]
-#[error("{0} cannot be used: give an address such as http://127.0.0.1:8081")]
+#[error("{0} cannot be used: give an address such as https://onedoor.example.com:8081")]
 pub(super) struct BadAddress(String);
 
 const UNSURE: &str = "; whether the command was carried out is not known: look before you repeat it";
@@ -58,7 +58,8 @@ pub(super) fn http() -> reqwest::Result<reqwest::Client> {
 
 impl Client {
     pub(super) fn new(base: Url, token: &Token, better: Option<&'static str>) -> Result<Self, Failure> {
-        if base.scheme() != "http" || !base.username().is_empty() || base.password().is_some() {
+        let is_http = matches!(base.scheme(), "https" | "http");
+        if !is_http || !base.username().is_empty() || base.password().is_some() {
             return Err(BadAddress(shown(&base)).into());
         }
         let http = http().map_err(|source| Unreachable::new(&base, source))?;
@@ -166,7 +167,7 @@ fn reason(error: &reqwest::Error) -> String {
     let inner = std::iter::successors(error.source(), |&error| error.source()).last();
     let cause = inner.map_or_else(|| error.to_string(), ToString::to_string);
     let hint = if error.is_connect() {
-        ": is `onedoor dev` running?"
+        ": is Onedoor running?"
     } else {
         ""
     };

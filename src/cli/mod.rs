@@ -20,6 +20,7 @@ mod format;
 mod grant;
 mod issuer;
 mod listing;
+mod log;
 mod manifest;
 mod neutral;
 mod problem;
@@ -60,6 +61,8 @@ pub(crate) enum Command {
     Settings(settings::Args),
     /// Who called what, when, and how it ended
     Audit(audit::Args),
+    /// Which log it is, and that a restored one may be served
+    Log(log::Args),
     /// Manifests, before they are submitted
     Manifest(manifest::Args),
     /// Print a token of a development user
@@ -102,6 +105,7 @@ async fn run(command: Command, process: &mut Process<'_>) -> Result<(), Failure>
         Command::Issuer(args) => issuer::run(args, process).await,
         Command::Settings(args) => settings::run(args, process).await,
         Command::Audit(args) => audit::run(args, process).await,
+        Command::Log(args) => log::run(args, process).await,
         Command::Manifest(args) => manifest::run(&args, process),
         Command::Token(args) => token::run(args, process).await,
     }

@@ -8,7 +8,7 @@ use onedoor_demo::{
     finance, hr,
     idp::{
         Endpoints, TokenVersion,
-        directory::{self, Api, App, Group},
+        directory::{self, Api, Group},
     },
     manifests,
 };
@@ -29,10 +29,14 @@ use super::folder::Places;
 /// The identity provider's name in the registry.
 pub(super) const ISSUER: &str = "dev";
 
+/// Where the MCP Inspector's page comes from.
+const INSPECTOR: [&str; 2] = ["http://localhost:6274", "http://127.0.0.1:6274"];
+
 /// Gives the commands that this log has not seen.
 pub(super) async fn run(registry: &Registry, places: &Places, idp: &Endpoints) -> anyhow::Result<()> {
     let settings = Settings {
         internal_networks: vec!["127.0.0.0/8".parse()?, "::1/128".parse()?],
+        allowed_origins: INSPECTOR.map(str::to_owned).into(),
         ..Settings::default()
     };
     give(
@@ -197,20 +201,19 @@ async fn give(
 }
 
 fn issuer(idp: &Endpoints) -> anyhow::Result<Issuer> {
-    let clients = |apps: &[App]| {
-        apps.iter()
-            .map(|app| ClientId::new(app.client_id.to_string()))
-            .collect::<Result<BTreeSet<_>, _>>()
-    };
-    let plane = |api: &Api, apps: &[App]| {
+    let plane = |api: &Api, clients: BTreeSet<ClientId>| {
         anyhow::Ok(Plane {
             // v2.0 tokens name the API by its id, v1.0 tokens by its URI.
             audiences: BTreeSet::from([api.app_id.to_string(), api.app_id_uri.to_owned()]),
-            clients: clients(apps)?,
+            clients,
             required_scope: Some(api.permission.to_owned().try_into()?),
-            advertised_scopes: Vec::new(),
+            advertised_scopes: vec![format!("{}/{}", api.app_id_uri, api.permission).try_into()?],
         })
     };
+    let administering = [directory::MCP_CLIENT, directory::CLI]
+        .iter()
+        .map(|app| ClientId::new(app.client_id.to_string()))
+        .collect::<Result<_, _>>()?;
     Ok(Issuer {
         name: IssuerName::new(ISSUER)?,
         urls: vec![idp.issuer(TokenVersion::V2), idp.issuer(TokenVersion::V1)],
@@ -218,14 +221,12 @@ fn issuer(idp: &Endpoints) -> anyhow::Result<Issuer> {
         jwks_uri: idp.jwks_uri(TokenVersion::V2),
         authorization_server: idp.issuer(TokenVersion::V2),
         algorithms: BTreeSet::from([Algorithm::RS256]),
+        // MCP clients register themselves, so nobody knows their ids beforehand.
         data: plane(
             &directory::DATA_API,
-            &[directory::MCP_CLIENT, directory::CLI, directory::BATCH],
+            BTreeSet::from([ClientId::new(Plane::ANY_CLIENT)?]),
         )?,
-        admin: Some(plane(
-            &directory::ADMIN_API,
-            &[directory::MCP_CLIENT, directory::CLI],
-        )?),
+        admin: Some(plane(&directory::ADMIN_API, administering)?),
         on_behalf_of: None,
     })
 }

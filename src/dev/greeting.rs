@@ -20,14 +20,23 @@ pub(super) fn print(places: &Places, data: &Path) {
         r#"
 The door is open. Everything here is on this machine only, and state is in {data}.
 
-  MCP              {door}/servers/finance/mcp
-                   {door}/servers/hr/mcp
+  MCP              {door}/mcp   (all your tools)
+                   {door}/servers/finance/mcp, {door}/servers/hr/mcp
   tools            {door}/tools
   admin API        {admin}api/v1   (OpenAPI: {admin}api/v1/openapi.json)
   behind the door  {finance}, {hr}
   sign-in          {idp}   users: analyst (Finance), manager (HR), admin, auditor, owner
 
-Get a token (it lasts an hour or so):
+Connect a client. It finds the identity provider by itself, and a page opens where you click who you are:
+
+  Claude Code      claude mcp add --transport http onedoor {door}/mcp
+  Claude Desktop   claude_desktop_config.json:
+                   {{"mcpServers":{{"onedoor":{{"command":"npx","args":["-y","mcp-remote","{door}/mcp"]}}}}}}
+  VS Code          .vscode/mcp.json:
+                   {{"servers":{{"onedoor":{{"type":"http","url":"{door}/mcp"}}}}}}
+  MCP Inspector    npx @modelcontextprotocol/inspector   then Streamable HTTP, {door}/mcp
+
+Or by hand. Get a token (it lasts an hour or so):
 
   TOKEN=$(./onedoor token analyst{folder})
 

@@ -11,10 +11,10 @@ use anyhow::{Context as _, anyhow};
 use axum::Router;
 use onedoor_demo::{
     finance, hr,
-    idp::{Idp, IdpConfig},
+    idp::{Doors, Idp, IdpConfig},
     server::DemoServerConfig,
 };
-use onedoor_gateway::{Config, Gateway, Listeners};
+use onedoor_gateway::{Config, Gateway, Listener, Listeners};
 use onedoor_model::ids::ReplicaName;
 use onedoor_projector::Store;
 use tokio::{net::TcpListener, task::JoinSet};
@@ -91,7 +91,11 @@ async fn run(args: &Args) -> anyhow::Result<()> {
 
     let background = CancellationToken::new();
     let mut servers = JoinSet::new();
-    let provider = IdpConfig::new(places.idp.clone(), folder.idp());
+    let mut provider = IdpConfig::new(places.idp.clone(), folder.idp());
+    provider.doors = Doors {
+        data: Some(places.data.clone()),
+        admin: Some(places.admin.clone()),
+    };
     let provider = tokio::task::spawn_blocking(move || Idp::new(provider)).await??;
     spawn(&mut servers, idp, provider.router(), &background);
     let issuer = without_slash(&public_url);
@@ -106,6 +110,7 @@ async fn run(args: &Args) -> anyhow::Result<()> {
         hosts: hosts(&data)?,
         admin_hosts: hosts(&admin)?,
         keys: folder.keys(),
+        first_admins: Vec::new(),
     };
     let gateway = Gateway::open(config, Arc::clone(&log), store.clone());
     let gateway = tokio::select! {
@@ -118,9 +123,13 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     folder.write_places(&places)?;
     greeting::print(&places, &args.data);
 
+    let listeners = Listeners {
+        data: Listener::plain(data),
+        admin: Listener::plain(admin),
+    };
     let draining = stop.clone();
     let served = tokio::select! {
-        served = gateway.serve(Listeners { data, admin }, stop) => served.context("the gateway"),
+        served = gateway.serve(listeners, stop) => served.context("the gateway"),
         ended = &mut projector => Err(projector_ended(ended)),
     };
     folder.remove_places();

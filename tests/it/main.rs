@@ -13,6 +13,9 @@ mod audit;
 mod crash;
 mod drain;
 mod federation;
+mod http_tools;
+mod oauth;
+mod on_behalf_of;
 mod rbac;
 mod registry;
 mod rmcp;
@@ -22,6 +25,7 @@ mod stages;
 mod tokens;
 mod tools;
 mod tour;
+mod upstream_tls;
 mod upstreams;
 mod wire;
 

@@ -42,6 +42,11 @@ async fn a_callers_token_is_nowhere() {
         idp.sign_wrongly(&idp.claims("u", &["g"])),
         idp.sign(&json!({ "iss": idp.issuer })),
     ];
+    // A server that misbehaves all the time would be left alone before long.
+    dev.admin("admin")
+        .await
+        .set(|settings| settings["breaker"]["failures"] = json!(1_000))
+        .await;
     for token in &tokens {
         for slug in ["edge", "ledger", "finance", "nowhere"] {
             let server = dev.mcp_with(slug, token);

@@ -39,6 +39,9 @@ async fn no_bad_token_passes_and_each_is_counted() {
     admin.grant(&idp.group("g"), "edge", None, "production").await;
     let mut cases = forged(&idp);
     cases.extend(misdirected(&idp));
+    admin
+        .admit_only(&dev.places.issuer, &[&dev.places.client_id])
+        .await;
     cases.push(bad(
         "a rogue app",
         dev.token_for("analyst", &dev.places.rogue_client_id, &dev.places.data_scope)
@@ -98,7 +101,10 @@ async fn check(answer: &Answer, case: &Bad, endpoint: &str, http: &reqwest::Clie
     );
     let challenge = answer.headers["www-authenticate"].to_str().unwrap();
     assert!(challenge.starts_with("Bearer "), "{name}: {challenge}");
-    assert!(challenge.contains("scope=\"mcp.access\""), "{name}: {challenge}");
+    assert!(
+        challenge.contains("scope=\"api://onedoor/mcp.access mcp.access\""),
+        "{name}: {challenge}"
+    );
     let error = challenge
         .split("error=\"")
         .nth(1)
@@ -116,7 +122,10 @@ async fn check(answer: &Answer, case: &Bad, endpoint: &str, http: &reqwest::Clie
         .unwrap();
     let metadata: Value = http.get(metadata).send().await.unwrap().json().await.unwrap();
     assert_eq!(metadata["resource"], endpoint);
-    assert_eq!(metadata["scopes_supported"], json!(["mcp.access"]));
+    assert_eq!(
+        metadata["scopes_supported"],
+        json!(["api://onedoor/mcp.access", "mcp.access"])
+    );
     assert!(metadata["authorization_servers"].as_array().unwrap().len() == 2);
     assert!(!answer.text.contains(case.token.expose()), "{name}");
 }

@@ -36,7 +36,10 @@ class Version:
         part = manifest["_meta"]["dev.onedoor/server"]
         self.slug = part["slug"]
         self.tools = {tool["name"] for tool in part["tools"]}
-        url = next(remote["url"] for remote in manifest["remotes"] if remote["type"] == "streamable-http")
+        if "http" in part:
+            url = part["http"]["url"]
+        else:
+            url = next(remote["url"] for remote in manifest["remotes"] if remote["type"] == "streamable-http")
         # What a Security.Admin approves: whose tokens of which kind go where.
         self.tie = (part["owner"], url, part["audience"], part["strategy"], part["requiredScope"])
         self.approved = BUG == "approval_is_not_needed"

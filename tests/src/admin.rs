@@ -147,6 +147,29 @@ impl Admin {
         self.post("/grants", grant).await.expect(201).text("id")
     }
 
+    /// Lets in just these client apps of an issuer on the data plane.
+    pub async fn admit_only(&self, issuer: &str, clients: &[&str]) {
+        self.change_issuer(issuer, |issuer| issuer["data"]["clients"] = json!(clients))
+            .await;
+    }
+
+    /// Changes an issuer, starting from what it is.
+    pub async fn change_issuer(&self, issuer: &str, change: impl FnOnce(&mut Value)) {
+        let list = self.get("/issuers").await.expect(200);
+        let issuers = list.body["issuers"].as_array().unwrap();
+        let now = issuers.iter().find(|one| one["name"] == issuer).unwrap();
+        let mut changed = now.clone();
+        for shown in ["version", "changed"] {
+            changed.as_object_mut().unwrap().remove(shown);
+        }
+        change(&mut changed);
+        let request = self
+            .request(Method::PUT, &format!("/issuers/{issuer}"))
+            .header("If-Match", format!("\"{}\"", now["version"]))
+            .json(&changed);
+        Reply::of(request).await.expect(200);
+    }
+
     /// Changes settings, starting from those in force.
     pub async fn set(&self, change: impl FnOnce(&mut Value)) {
         let now = self.get("/settings").await.expect(200);

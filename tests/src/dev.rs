@@ -80,22 +80,31 @@ pub struct CliOutput {
 impl Dev {
     /// A fresh door.
     pub async fn start() -> Self {
-        Self::start_in(Arc::new(TempDir::new().unwrap()), "info").await
+        Self::start_in(Arc::new(TempDir::new().unwrap()), "info", None).await
+    }
+
+    /// A fresh door that trusts the authorities in this file alone.
+    pub async fn start_trusting(authorities: &Path) -> Self {
+        Self::start_in(Arc::new(TempDir::new().unwrap()), "info", Some(authorities)).await
     }
 
     /// A fresh door that logs this (directives of `tracing`'s filter).
     pub async fn start_logging(log: &str) -> Self {
-        Self::start_in(Arc::new(TempDir::new().unwrap()), log).await
+        Self::start_in(Arc::new(TempDir::new().unwrap()), log, None).await
     }
 
     /// Another run with the state of this one, which must have ended.
     pub async fn restart(mut self) -> Self {
         assert!(self.process.try_wait().unwrap().is_some(), "still running");
-        Self::start_in(Arc::clone(&self.folder), "info").await
+        Self::start_in(Arc::clone(&self.folder), "info", None).await
     }
 
-    async fn start_in(folder: Arc<TempDir>, log: &str) -> Self {
-        let mut process = Command::new(binary::onedoor())
+    async fn start_in(folder: Arc<TempDir>, log: &str, authorities: Option<&Path>) -> Self {
+        let mut command = Command::new(binary::onedoor());
+        if let Some(authorities) = authorities {
+            command.env("SSL_CERT_FILE", authorities);
+        }
+        let mut process = command
             .args([
                 "dev",
                 "--free-ports",

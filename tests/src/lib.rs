@@ -1,5 +1,6 @@
-//! What the end-to-end tests are made of: a door to test ([`dev`]), those who speak to it ([`mcp`], [`sdk`], [`admin`], [`raw`]),
-//! those it speaks to ([`upstream`], [`idp`]), and judges that share no code with it ([`oracle`], [`search`]).
+//! What the end-to-end tests are made of: a door to test ([`dev`]), those who speak to it ([`mcp`], [`session`], [`sdk`], [`admin`],
+//! [`raw`]),
+//! those it speaks to ([`upstream`], [`session_upstream`], [`session_servers`], [`service`], [`idp`]), and judges that share no code with it ([`oracle`], [`search`]).
 //!
 //! The door is the real binary. `ONEDOOR_BIN` names it; without that, the first test builds it with Cargo.
 
@@ -23,6 +24,10 @@ pub mod oracle;
 pub mod raw;
 pub mod sdk;
 pub mod search;
+pub mod service;
+pub mod session;
+pub mod session_servers;
+pub mod session_upstream;
 pub mod token;
 pub mod upstream;
 pub mod wait;

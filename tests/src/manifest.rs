@@ -9,10 +9,13 @@ use serde_json::{Value, json};
 #[expect(missing_docs, reason = "the members of a manifest, by their names there")]
 pub struct Manifest {
     pub slug: String,
+    /// A plain HTTP service: each of its tools needs a member `http`.
+    pub http: bool,
     pub url: String,
     pub owner: String,
     pub audience: String,
     pub required_scope: String,
+    pub strategy: String,
     pub version: String,
     pub timeouts: Value,
     pub tools: Vec<Value>,
@@ -23,15 +26,25 @@ impl Manifest {
     pub fn new<'a>(slug: &str, url: &str, tools: impl IntoIterator<Item = &'a str>) -> Self {
         Self {
             slug: slug.to_owned(),
+            http: false,
             url: url.to_owned(),
             owner: "team".to_owned(),
             audience: format!("api://{slug}"),
             required_scope: format!("{slug}.use"),
+            strategy: "gateway-issued".to_owned(),
             version: "1.0.0".to_owned(),
             timeouts: json!({ "connectMs": 2_000, "firstByteMs": 30_000, "totalMs": 60_000 }),
             tools: tools.into_iter().map(tool).collect(),
         }
     }
+}
+
+/// A tool of a plain HTTP service.
+#[must_use]
+pub fn route(name: &str, method: &str, path: &str) -> Value {
+    let mut tool = tool(name);
+    tool["http"] = json!({ "method": method, "path": path });
+    tool
 }
 
 /// A tool that takes any arguments.
@@ -42,22 +55,26 @@ pub fn tool(name: &str) -> Value {
 
 impl fmt::Display for Manifest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let manifest = json!({
+        let mut manifest = json!({
             "$schema": "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json",
             "name": format!("dev.onedoor.tests/{}", self.slug),
             "description": "A server of the end-to-end tests",
             "version": self.version,
-            "remotes": [{ "type": "streamable-http", "url": self.url }],
             "_meta": { "dev.onedoor/server": {
                 "slug": self.slug,
                 "owner": self.owner,
                 "audience": self.audience,
                 "requiredScope": self.required_scope,
-                "strategy": "gateway-issued",
+                "strategy": self.strategy,
                 "timeouts": self.timeouts,
                 "tools": self.tools,
             }},
         });
+        if self.http {
+            manifest["_meta"]["dev.onedoor/server"]["http"] = json!({ "url": self.url });
+        } else {
+            manifest["remotes"] = json!([{ "type": "streamable-http", "url": self.url }]);
+        }
         write!(f, "{manifest:#}")
     }
 }

@@ -37,6 +37,15 @@ pub struct Events {
     buffer: Vec<u8>,
 }
 
+/// A server-sent event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// Its id; only sessions have them.
+    pub id: Option<String>,
+    /// The message in it; none of an event without data.
+    pub message: Option<Value>,
+}
+
 impl Mcp {
     /// An endpoint, with this token.
     #[must_use]
@@ -99,10 +108,7 @@ impl Mcp {
         meta["progressToken"] = json!("progress");
         let params = json!({ "name": tool, "arguments": arguments, "_meta": meta });
         let sent = self.post(&Self::body("tools/call", params)).send();
-        Events {
-            response: wait::within("the head of an answer", sent).await.unwrap(),
-            buffer: Vec::new(),
-        }
+        Events::new(wait::within("the head of an answer", sent).await.unwrap())
     }
 
     /// The names of the tools listed, over all pages.
@@ -197,15 +203,39 @@ impl Answer {
 }
 
 impl Events {
+    /// The events of an answer that goes on.
+    #[must_use]
+    pub fn new(response: Response) -> Self {
+        Self {
+            response,
+            buffer: Vec::new(),
+        }
+    }
+
     /// The next message; none at the end of the stream.
     pub async fn next(&mut self) -> Option<Value> {
         loop {
+            if let Some(message) = self.next_event().await?.message {
+                return Some(message);
+            }
+        }
+    }
+
+    /// The next event that has an id or a message; none at the end of the stream.
+    pub async fn next_event(&mut self) -> Option<Event> {
+        loop {
             if let Some(end) = self.buffer.windows(2).position(|pair| pair == b"\n\n") {
-                let event: Vec<u8> = self.buffer.drain(..end + 2).collect();
-                match message(std::str::from_utf8(&event).unwrap()) {
-                    Some(message) => return Some(message),
-                    None => continue,
+                let bytes: Vec<u8> = self.buffer.drain(..end + 2).collect();
+                let text = std::str::from_utf8(&bytes).unwrap();
+                let id = text.lines().find_map(|line| line.strip_prefix("id:"));
+                let event = Event {
+                    id: id.map(|id| id.trim().to_owned()),
+                    message: message(text),
+                };
+                if event.id.is_some() || event.message.is_some() {
+                    return Some(event);
                 }
+                continue;
             }
             let chunk = wait::within("an event", self.response.chunk()).await.unwrap()?;
             self.buffer.extend_from_slice(&chunk);
@@ -219,12 +249,13 @@ impl Events {
     }
 }
 
-/// The message of one event; none of a comment.
+/// The message of one event; none of one without data.
 fn message(event: &str) -> Option<Value> {
     let data: Vec<&str> = event
         .lines()
         .filter_map(|line| line.strip_prefix("data:"))
         .map(str::trim_start)
         .collect();
-    (!data.is_empty()).then(|| serde_json::from_str(&data.join("\n")).unwrap())
+    let data = data.join("\n");
+    (!data.is_empty()).then(|| serde_json::from_str(&data).unwrap())
 }

@@ -14,13 +14,14 @@ pub enum Sdk {
     Python,
     /// npm `@modelcontextprotocol/client`.
     TypeScript,
+    /// `PyPI` `mcp` of major version 1, which speaks the session revisions.
+    Python1,
+    /// npm `@modelcontextprotocol/sdk`, likewise.
+    TypeScript1,
 }
 
 impl Sdk {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Python, Self::TypeScript];
-
-    /// Runs a script: `url`, `token`, `headers`, `steps`. Gives one answer for the connection, then one for each step.
+    /// Runs a script: `url`, `token`, `headers`, `steps`, and in sessions `answers`. Gives one answer for the connection, then one for each step.
     ///
     /// # Panics
     /// The client failed otherwise than by an error that the server sent.
@@ -63,21 +64,24 @@ impl Sdk {
     }
 
     fn command(self) -> Command {
-        let here = binary::here();
-        let mut command = match self {
-            Self::Python => {
-                let mut command = Command::new(here.join(".venv/bin/python"));
-                command.arg(here.join("clients/python/client.py"));
-                command
-            }
-            Self::TypeScript => {
-                let own = here.join("clients/ts/node_modules/.bin/node");
-                let mut command = Command::new(if own.exists() { own } else { "node".into() });
-                command.arg(here.join("clients/ts/client.mjs"));
-                command
-            }
+        let (mut command, client) = match self {
+            Self::Python => (python(".venv"), "clients/python/client.py"),
+            Self::Python1 => (python(".venv-1"), "clients/python/session.py"),
+            Self::TypeScript => (node("clients/ts"), "clients/ts/client.mjs"),
+            Self::TypeScript1 => (node("clients/ts-1"), "clients/ts-1/client.mjs"),
         };
-        command.kill_on_drop(true);
+        command.arg(binary::here().join(client)).kill_on_drop(true);
         command
     }
+}
+
+/// The Python of an environment.
+pub(crate) fn python(environment: &str) -> Command {
+    Command::new(binary::here().join(environment).join("bin/python"))
+}
+
+/// The Node for a folder of packages: one that came with them, else the system's.
+pub(crate) fn node(folder: &str) -> Command {
+    let own = binary::here().join(folder).join("node_modules/.bin/node");
+    Command::new(if own.exists() { own } else { "node".into() })
 }

@@ -24,7 +24,10 @@ use onedoor_model::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{dice::Dice, manifest::Manifest};
+use crate::{
+    dice::Dice,
+    manifest::{Manifest, route},
+};
 
 /// Slugs of servers; the last is never registered.
 pub const SLUGS: [&str; 7] = ["s1", "s2", "s3", "s4", "s5", "s6", "nowhere"];
@@ -211,6 +214,13 @@ impl World {
             &format!("https://{slug}.example/mcp"),
             tools.iter().map(String::as_str),
         );
+        if self.dice.once_in(4) {
+            manifest.http = true;
+            manifest.tools = tools
+                .iter()
+                .map(|tool| route(tool, "GET", &format!("/{tool}")))
+                .collect();
+        }
         match self.dice.below(12) {
             0 => manifest.audience += "-new",
             1 => manifest.url += "/new",
@@ -413,8 +423,12 @@ impl World {
             Change::IssuerTrusted(issuer) => {
                 state.issuer(&issuer.name).map(|issuer| issuer.changed.version())
             }
+            Change::RestoreAccepted(_) => state
+                .unaccepted_restore()
+                .map(|restore| restore.changed.version()),
             // Begins at version 0, or takes away, which needs none.
             Change::LogCreated(_)
+            | Change::LogRestored(_)
             | Change::GrantAdded(_)
             | Change::BlockAdded(_)
             | Change::SettingsChanged(_)

@@ -19,7 +19,21 @@ pub(super) enum Subject {
     /// A user, through the client.
     User(&'static User),
     /// The client itself, nobody behind it.
-    App,
+    App(&'static App),
+}
+
+/// To which client a token is issued.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Client {
+    /// An application of the directory.
+    Listed(&'static App),
+    /// A public client that registered itself, or is described by the document at its id.
+    SelfRegistered {
+        /// `azp`.
+        id: String,
+        /// As it calls itself.
+        name: String,
+    },
 }
 
 /// What the token endpoint decided to issue.
@@ -27,7 +41,7 @@ pub(super) enum Subject {
 pub(super) struct Grant {
     pub(super) version: TokenVersion,
     pub(super) subject: Subject,
-    pub(super) client: &'static App,
+    pub(super) client: Client,
     pub(super) api: Api,
     /// The `aud` claim.
     pub(super) audience: String,
@@ -73,8 +87,8 @@ pub(super) struct Claims {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum ClientClaims {
-    V1 { appid: Uuid, appidacr: &'static str },
-    V2 { azp: Uuid, azpacr: &'static str },
+    V1 { appid: String, appidacr: &'static str },
+    V2 { azp: String, azpacr: &'static str },
 }
 
 #[derive(Debug, Serialize)]
@@ -107,12 +121,35 @@ enum GroupClaims {
     },
 }
 
+impl Client {
+    /// The client id, as tokens carry it.
+    pub(super) fn id(&self) -> String {
+        match self {
+            Self::Listed(app) => app.client_id.to_string(),
+            Self::SelfRegistered { id, .. } => id.clone(),
+        }
+    }
+
+    /// The name shown to people.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Listed(app) => app.display_name,
+            Self::SelfRegistered { name, .. } => name,
+        }
+    }
+
+    fn is_confidential(&self) -> bool {
+        match self {
+            Self::Listed(app) => app.secret.is_some(),
+            Self::SelfRegistered { .. } => false,
+        }
+    }
+}
+
 /// The claims of the token issued for `grant` by `tenant`.
 pub(super) fn claims(grant: &Grant, tenant: Uuid, endpoints: &Endpoints, issuance: Issuance) -> Claims {
     let now = issuance.now.as_second();
-    let Grant {
-        version, client, api, ..
-    } = *grant;
+    let Grant { version, api, .. } = *grant;
     let (user, groups, scp, oid, sub, roles) = match grant.subject {
         Subject::User(user) => (
             Some(user_claims(user, version)),
@@ -122,9 +159,9 @@ pub(super) fn claims(grant: &Grant, tenant: Uuid, endpoints: &Endpoints, issuanc
             pairwise_subject(api.app_id, user.object_id),
             user.roles_on(api.plane),
         ),
-        Subject::App => {
-            let principal = client.service_principal;
-            let roles = client.roles_on(api.plane);
+        Subject::App(app) => {
+            let principal = app.service_principal;
+            let roles = app.roles_on(api.plane);
             (
                 None,
                 GroupClaims::None {},
@@ -141,10 +178,10 @@ pub(super) fn claims(grant: &Grant, tenant: Uuid, endpoints: &Endpoints, issuanc
         iat: now,
         nbf: now,
         exp: now.saturating_add(issuance.lifetime.as_secs()),
-        client: client_claims(client, version),
+        client: client_claims(&grant.client, version),
         user,
         groups,
-        idtyp: (grant.subject == Subject::App).then_some("app"),
+        idtyp: matches!(grant.subject, Subject::App(_)).then_some("app"),
         oid,
         rh: format!("1.{}.", URL_SAFE_NO_PAD.encode(tenant)),
         roles,
@@ -159,17 +196,14 @@ pub(super) fn claims(grant: &Grant, tenant: Uuid, endpoints: &Endpoints, issuanc
     }
 }
 
-fn client_claims(client: &App, version: TokenVersion) -> ClientClaims {
-    let acr = if client.secret.is_some() { "1" } else { "0" };
+fn client_claims(client: &Client, version: TokenVersion) -> ClientClaims {
+    let (id, acr) = (client.id(), if client.is_confidential() { "1" } else { "0" });
     match version {
         TokenVersion::V1 => ClientClaims::V1 {
-            appid: client.client_id,
+            appid: id,
             appidacr: acr,
         },
-        TokenVersion::V2 => ClientClaims::V2 {
-            azp: client.client_id,
-            azpacr: acr,
-        },
+        TokenVersion::V2 => ClientClaims::V2 { azp: id, azpacr: acr },
     }
 }
 

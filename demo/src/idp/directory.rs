@@ -6,6 +6,8 @@ use std::fmt;
 
 use uuid::{Uuid, uuid};
 
+use crate::{finance, hr};
+
 /// Directory (tenant) id of the demonstration tenant.
 pub const TENANT_ID: Uuid = uuid!("6f1d3c52-94ab-4e07-8b4e-2d5c1a7e9f30");
 
@@ -43,6 +45,17 @@ pub struct User {
     pub groups: Membership,
     /// App roles assigned on the admin API.
     pub admin_roles: &'static [&'static str],
+    /// What stands between the user and every tool that the gateway would call on their behalf.
+    pub obstacle: Option<Obstacle>,
+}
+
+/// Why a user's token is not exchanged for a tool's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Obstacle {
+    /// Neither the user nor an administrator has consented.
+    Consent,
+    /// The tools ask for multi-factor authentication, and the user signed in without.
+    MultiFactor,
 }
 
 /// A secret of a client application. It does not print itself.
@@ -64,13 +77,15 @@ pub struct App {
     pub data_roles: &'static [&'static str],
 }
 
-/// Which of the gateway's two planes a token is for; each refuses the other's.
+/// What a token is for: one of the gateway's two planes, which refuse each other's, or a tool behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Plane {
     /// Listing and calling tools.
     Data,
     /// Registering servers, grants, audit.
     Admin,
+    /// A tool. Only the gateway gets a token for it, on behalf of a user.
+    Tool,
 }
 
 /// An API registration: what tokens are asked for.
@@ -109,6 +124,7 @@ pub const ANALYST: User = User {
     display_name: "Ana Lyst",
     groups: Membership::Listed(&[FINANCE]),
     admin_roles: &[],
+    obstacle: None,
 };
 /// May call what HR may.
 pub const MANAGER: User = User {
@@ -117,6 +133,7 @@ pub const MANAGER: User = User {
     display_name: "Max Nager",
     groups: Membership::Listed(&[HR]),
     admin_roles: &[],
+    obstacle: None,
 };
 /// The platform administrator.
 pub const ADMIN: User = User {
@@ -125,6 +142,7 @@ pub const ADMIN: User = User {
     display_name: "Addie Min",
     groups: Membership::Listed(&[PLATFORM]),
     admin_roles: &["Registry.Admin", "Security.Admin"],
+    obstacle: None,
 };
 /// Reads the audit, calls nothing.
 pub const AUDITOR: User = User {
@@ -133,6 +151,7 @@ pub const AUDITOR: User = User {
     display_name: "Audrey Tor",
     groups: Membership::Listed(&[]),
     admin_roles: &["Auditor"],
+    obstacle: None,
 };
 /// Owns the demonstration servers.
 pub const OWNER: User = User {
@@ -141,6 +160,7 @@ pub const OWNER: User = User {
     display_name: "Otto Owner",
     groups: Membership::Listed(&[]),
     admin_roles: &["Tool.Owner"],
+    obstacle: None,
 };
 /// A user in so many groups that the token cannot list them.
 pub const OVERAGE: User = User {
@@ -149,10 +169,31 @@ pub const OVERAGE: User = User {
     display_name: "Mani Groups",
     groups: Membership::Overage,
     admin_roles: &[],
+    obstacle: None,
+};
+/// In Finance, but the gateway may not act for him: nobody has consented.
+pub const OSCAR: User = User {
+    username: "oscar",
+    object_id: uuid!("6b2f0d94-1e7a-4c85-93d6-a0c4f8e57b12"),
+    display_name: "Oscar Noconsent",
+    groups: Membership::Listed(&[FINANCE]),
+    admin_roles: &[],
+    obstacle: Some(Obstacle::Consent),
+};
+/// In Finance, whose tools ask for a second factor that she has not shown.
+pub const MIA: User = User {
+    username: "mia",
+    object_id: uuid!("c9a47e31-5d08-4b6f-8e2c-37f1b6d0a958"),
+    display_name: "Mia Onefactor",
+    groups: Membership::Listed(&[FINANCE]),
+    admin_roles: &[],
+    obstacle: Some(Obstacle::MultiFactor),
 };
 
 /// Every user of the tenant.
-pub const USERS: [User; 6] = [ANALYST, MANAGER, ADMIN, AUDITOR, OWNER, OVERAGE];
+pub const USERS: [User; 8] = [ANALYST, MANAGER, ADMIN, AUDITOR, OWNER, OVERAGE, OSCAR, MIA];
+
+static ALL_USERS: [User; 8] = USERS;
 
 /// An AI client for people (public client).
 pub const MCP_CLIENT: App = App {
@@ -186,14 +227,24 @@ pub const ROGUE: App = App {
     secret: None,
     data_roles: &[],
 };
+/// The gateway itself: the API that people's tokens are for, and the client that exchanges them for tools' tokens.
+pub const GATEWAY: App = App {
+    client_id: DATA_API.app_id,
+    service_principal: uuid!("e1d83b60-7a4c-4f29-b5e8-92c06f1d7a34"),
+    display_name: "Onedoor",
+    secret: Some(GATEWAY_SECRET),
+    data_roles: &[],
+};
 
 /// The secret of [`BATCH`]. As public as this source: a development value.
 pub const BATCH_SECRET: ClientSecret = ClientSecret("demo-batch-secret");
+/// The secret of [`GATEWAY`]. As public as this source: a development value.
+pub const GATEWAY_SECRET: ClientSecret = ClientSecret("demo-gateway-secret");
 
 /// Every application of the tenant.
-pub const APPS: [App; 4] = [MCP_CLIENT, CLI, BATCH, ROGUE];
+pub const APPS: [App; 5] = [MCP_CLIENT, CLI, BATCH, ROGUE, GATEWAY];
 
-/// The client ids a gateway should allow: every application but [`ROGUE`].
+/// The client ids a gateway should allow: every application but [`ROGUE`], and [`GATEWAY`] itself.
 pub const LISTED_CLIENT_IDS: [Uuid; 3] = [MCP_CLIENT.client_id, CLI.client_id, BATCH.client_id];
 
 /// The gateway's data plane.
@@ -210,6 +261,23 @@ pub const ADMIN_API: Api = Api {
     permission: "admin.access",
     plane: Plane::Admin,
 };
+/// The API of the `finance` server.
+pub const FINANCE_API: Api = Api {
+    app_id: uuid!("7e09d1c4-63fb-4a58-9d2e-b481c6f03a75"),
+    app_id_uri: finance::AUDIENCE,
+    permission: finance::REQUIRED_SCOPE,
+    plane: Plane::Tool,
+};
+/// The API of the `hr` server.
+pub const HR_API: Api = Api {
+    app_id: uuid!("25f8a3e6-b91d-4c07-84fa-60d7e2b9c138"),
+    app_id_uri: hr::AUDIENCE,
+    permission: hr::REQUIRED_SCOPE,
+    plane: Plane::Tool,
+};
+
+/// The APIs that [`GATEWAY`] may call on behalf of users.
+pub const TOOL_APIS: [Api; 2] = [FINANCE_API, HR_API];
 
 impl User {
     /// User principal name: `username@demo.onedoor.dev`.
@@ -221,17 +289,37 @@ impl User {
     /// The user who signs in as `login`, by short name or principal name, in any case.
     #[must_use]
     pub fn find(login: &str) -> Option<&'static Self> {
-        static ALL: [User; 6] = USERS;
-        ALL.iter().find(|user| {
+        ALL_USERS.iter().find(|user| {
             login.eq_ignore_ascii_case(user.username) || login.eq_ignore_ascii_case(&user.principal_name())
         })
+    }
+
+    /// The user with this object id.
+    #[must_use]
+    pub fn with_id(id: Uuid) -> Option<&'static Self> {
+        ALL_USERS.iter().find(|user| user.object_id == id)
+    }
+
+    /// Groups and roles in words: what tells this user from others.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let groups: Vec<&str> = match self.groups {
+            Membership::Listed(groups) => groups.iter().map(|group| group.display_name).collect(),
+            Membership::Overage => vec!["more groups than a token lists"],
+        };
+        let words = [groups.as_slice(), self.admin_roles].concat();
+        if words.is_empty() {
+            "no groups".to_owned()
+        } else {
+            words.join(", ")
+        }
     }
 
     /// App roles on `plane`. Users hold none on the data plane: there, groups decide.
     #[must_use]
     pub fn roles_on(&self, plane: Plane) -> &'static [&'static str] {
         match plane {
-            Plane::Data => &[],
+            Plane::Data | Plane::Tool => &[],
             Plane::Admin => self.admin_roles,
         }
     }
@@ -241,7 +329,7 @@ impl App {
     /// The application with this client id.
     #[must_use]
     pub fn find(client_id: &str) -> Option<&'static Self> {
-        static ALL: [App; 4] = APPS;
+        static ALL: [App; 5] = APPS;
         let client_id = Uuid::try_parse(client_id).ok()?;
         ALL.iter().find(|app| app.client_id == client_id)
     }
@@ -251,7 +339,7 @@ impl App {
     pub fn roles_on(&self, plane: Plane) -> &'static [&'static str] {
         match plane {
             Plane::Data => self.data_roles,
-            Plane::Admin => &[],
+            Plane::Admin | Plane::Tool => &[],
         }
     }
 }

@@ -66,6 +66,18 @@ impl Endpoints {
         })
     }
 
+    /// Authorization endpoint (RFC 6749 §3.1).
+    #[must_use]
+    pub fn authorization_endpoint(&self) -> String {
+        self.below_tenant("oauth2/v2.0/authorize")
+    }
+
+    /// Registration endpoint (RFC 7591 §3). Entra has none: its clients are registered by administrators.
+    #[must_use]
+    pub fn registration_endpoint(&self) -> String {
+        self.below_tenant("oauth2/v2.0/register")
+    }
+
     /// Where a user's groups would be read when a token cannot list them.
     pub(super) fn member_objects(&self, user: Uuid) -> String {
         self.below_tenant(&format!("users/{user}/getMemberObjects"))

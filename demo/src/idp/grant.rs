@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::claims::{Grant, Subject};
+use super::claims::{Client, Grant, Subject};
 use super::directory::{Api, App, User};
 use super::endpoints::TokenVersion;
 use super::refusal::Refusal;
@@ -10,15 +10,30 @@ use super::refusal::Refusal;
 /// The scopes of `OpenID` Connect ask for no API. Accepted and without effect, as there are no ID or refresh tokens.
 const OPENID_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 
+/// On whose behalf scopes are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asker {
+    /// A user, by any delegated permission.
+    User,
+    /// An application itself, by `.default` alone.
+    App,
+}
+
 /// The parameters of a token request that mean something here; others (`password` among them) are ignored.
 #[derive(Default, Clone)]
 pub(super) struct TokenForm {
-    grant_type: Option<String>,
-    client_id: Option<String>,
-    client_secret: Option<String>,
-    username: Option<String>,
-    scope: Option<String>,
-    resource: Option<String>,
+    pub(super) grant_type: Option<String>,
+    pub(super) client_id: Option<String>,
+    pub(super) client_secret: Option<String>,
+    pub(super) username: Option<String>,
+    pub(super) scope: Option<String>,
+    pub(super) resource: Option<String>,
+    pub(super) code: Option<String>,
+    pub(super) redirect_uri: Option<String>,
+    pub(super) code_verifier: Option<String>,
+    pub(super) refresh_token: Option<String>,
+    pub(super) assertion: Option<String>,
+    pub(super) requested_token_use: Option<String>,
 }
 
 impl TokenForm {
@@ -33,6 +48,12 @@ impl TokenForm {
                 "username" => ("username", &mut form.username),
                 "scope" => ("scope", &mut form.scope),
                 "resource" => ("resource", &mut form.resource),
+                "code" => ("code", &mut form.code),
+                "redirect_uri" => ("redirect_uri", &mut form.redirect_uri),
+                "code_verifier" => ("code_verifier", &mut form.code_verifier),
+                "refresh_token" => ("refresh_token", &mut form.refresh_token),
+                "assertion" => ("assertion", &mut form.assertion),
+                "requested_token_use" => ("requested_token_use", &mut form.requested_token_use),
                 _ => continue,
             };
             if !value.is_empty() && slot.replace(value.into_owned()).is_some() {
@@ -68,7 +89,7 @@ pub(super) fn decide(form: &TokenForm, version: TokenVersion, apis: &[Api]) -> R
                 return Err(Refusal::MissingSecretForApp);
             }
             authenticate(client, form, Refusal::MissingSecretForApp)?;
-            Subject::App
+            Subject::App(client)
         }
         other => return Err(Refusal::UnsupportedGrantType(other.to_owned())),
     };
@@ -79,18 +100,18 @@ pub(super) fn decide(form: &TokenForm, version: TokenVersion, apis: &[Api]) -> R
     Ok(Grant {
         version,
         subject,
-        client,
+        client: Client::Listed(client),
         api,
         audience,
     })
 }
 
-fn required<'a>(value: Option<&'a str>, name: &'static str) -> Result<&'a str, Refusal> {
+pub(super) fn required<'a>(value: Option<&'a str>, name: &'static str) -> Result<&'a str, Refusal> {
     value.ok_or(Refusal::MissingParameter(name))
 }
 
 /// Client authentication by `client_secret` (RFC 6749 §2.3.1); `missing` is the answer to a confidential client without.
-fn authenticate(client: &App, form: &TokenForm, missing: Refusal) -> Result<(), Refusal> {
+pub(super) fn authenticate(client: &App, form: &TokenForm, missing: Refusal) -> Result<(), Refusal> {
     match (&client.secret, &form.client_secret) {
         (None, None) => Ok(()),
         (None, Some(_)) => Err(Refusal::SecretFromPublicClient),
@@ -107,6 +128,16 @@ fn asked_by_resource(resource: &str, apis: &[Api]) -> Result<(Api, String), Refu
 
 /// v2.0: all scopes belong to one API, whose application id becomes the audience.
 fn asked_by_scope(scope: &str, subject: Subject, apis: &[Api]) -> Result<(Api, String), Refusal> {
+    let asker = match subject {
+        Subject::User(_) => Asker::User,
+        Subject::App(_) => Asker::App,
+    };
+    let api = scoped_api(scope, asker, apis)?.ok_or_else(|| Refusal::InvalidScope(scope.to_owned()))?;
+    Ok((api, api.app_id.to_string()))
+}
+
+/// The one API that all scopes belong to; none where only scopes of `OpenID` Connect are asked for.
+pub(super) fn scoped_api(scope: &str, asker: Asker, apis: &[Api]) -> Result<Option<Api>, Refusal> {
     let mut asked: Option<Api> = None;
     for one in scope
         .split_ascii_whitespace()
@@ -115,19 +146,18 @@ fn asked_by_scope(scope: &str, subject: Subject, apis: &[Api]) -> Result<(Api, S
         let invalid = || Refusal::InvalidScope(one.to_owned());
         let (resource, permission) = one.rsplit_once('/').ok_or_else(invalid)?;
         let api = api_named(resource, apis)?;
-        match (permission, subject) {
+        match (permission, asker) {
             (".default", _) => {}
-            (_, Subject::App) => return Err(Refusal::NotDefaultScope(one.to_owned())),
-            (named, Subject::User(_)) if named == api.permission => {}
-            (_, Subject::User(_)) => return Err(invalid()),
+            (_, Asker::App) => return Err(Refusal::NotDefaultScope(one.to_owned())),
+            (named, Asker::User) if named == api.permission => {}
+            (_, Asker::User) => return Err(invalid()),
         }
         if asked.is_some_and(|earlier| earlier != api) {
             return Err(Refusal::InvalidScope(scope.to_owned()));
         }
         asked = Some(api);
     }
-    let api = asked.ok_or_else(|| Refusal::InvalidScope(scope.to_owned()))?;
-    Ok((api, api.app_id.to_string()))
+    Ok(asked)
 }
 
 fn api_named(resource: &str, apis: &[Api]) -> Result<Api, Refusal> {

@@ -11,14 +11,17 @@ use axum::{Json, Router};
 use jiff::Timestamp;
 use jsonwebtoken::jwk::JwkSet;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
+use tower_http::cors::{Any, CorsLayer};
 use url::Url;
 use uuid::Uuid;
 
 use super::claims::{Grant, Subject};
 use super::directory::{MCP_CLIENT, USERS};
 use super::endpoints::TokenVersion;
-use super::grant::{TokenForm, decide};
+use super::grant::{TokenForm, decide, required};
+use super::oauth::{self, Issued, document};
+use super::obo;
 use super::refusal::Refusal;
 use super::{Idp, is_loopback};
 
@@ -44,34 +47,37 @@ enum TokenAnswer {
         expires_in: i64,
         ext_expires_in: i64,
         access_token: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        refresh_token: Option<String>,
     },
 }
 
 pub(super) fn router(idp: Idp) -> Router {
+    // Clients that are web pages read these, from wherever they come (the MCP Inspector).
+    let readable = || CorsLayer::new().allow_origin(Any).allow_headers(Any);
+    let discovery = || get(openid_configuration).layer(readable());
     let v1 = Router::new()
-        .route(
-            "/{tenant}/.well-known/openid-configuration",
-            get(openid_configuration),
-        )
-        .route(
-            "/sts/{tenant}/.well-known/openid-configuration",
-            get(openid_configuration),
-        )
+        .route("/{tenant}/.well-known/openid-configuration", discovery())
+        .route("/sts/{tenant}/.well-known/openid-configuration", discovery())
         .route("/{tenant}/discovery/keys", get(keys))
         .route("/{tenant}/oauth2/token", post(token))
         .layer(Extension(TokenVersion::V1));
+    // Wherever clients look (RFC 8414 §3.1, §5; OpenID Connect Discovery §4).
     let v2 = Router::new()
         .route(
-            "/{tenant}/v2.0/.well-known/openid-configuration",
-            get(openid_configuration),
+            "/.well-known/oauth-authorization-server/{tenant}/v2.0",
+            discovery(),
         )
-        .route("/{tenant}/discovery/v2.0/keys", get(keys))
-        .route("/{tenant}/oauth2/v2.0/token", post(token))
+        .route("/.well-known/openid-configuration/{tenant}/v2.0", discovery())
+        .route("/{tenant}/v2.0/.well-known/openid-configuration", discovery())
+        .route("/{tenant}/discovery/v2.0/keys", get(keys).layer(readable()))
+        .route("/{tenant}/oauth2/v2.0/token", post(token).layer(readable()))
         .layer(Extension(TokenVersion::V2));
     Router::new()
         .route("/", get(welcome))
         .merge(v1)
         .merge(v2)
+        .merge(oauth::router())
         .layer(middleware::from_fn(loopback_hosts_only))
         .with_state(idp)
 }
@@ -101,7 +107,7 @@ async fn welcome(State(idp): State<Idp>) -> String {
          A token for the data plane:\n\n  curl -d grant_type=password -d username=analyst -d client_id={} \
          -d scope={} \\\n    {token}\n",
         MCP_CLIENT.client_id,
-        idp.0.apis[0].default_scope(),
+        idp.apis()[0].default_scope(),
     )
 }
 
@@ -113,19 +119,7 @@ async fn openid_configuration(
 ) -> Result<Json<Value>, Response> {
     idp.check_tenant(&tenant)
         .map_err(|refusal| answer(&refusal, &headers))?;
-    let endpoints = idp.endpoints();
-    // Only what exists. OpenID Connect Discovery §3 also wants an authorization endpoint; there is none to sign in at.
-    Ok(Json(json!({
-        "issuer": endpoints.issuer(version),
-        "token_endpoint": endpoints.token_endpoint(version),
-        "token_endpoint_auth_methods_supported": ["client_secret_post"],
-        "grant_types_supported": ["password", "client_credentials"],
-        "jwks_uri": endpoints.jwks_uri(version),
-        "response_types_supported": [],
-        "subject_types_supported": ["pairwise"],
-        "id_token_signing_alg_values_supported": ["RS256"],
-        "scopes_supported": idp.0.apis.map(|api| format!("{}/{}", api.app_id_uri, api.permission)),
-    })))
+    Ok(Json(document(idp.endpoints(), version, idp.apis())))
 }
 
 async fn keys(
@@ -148,36 +142,61 @@ async fn token(
     let now = Timestamp::now();
     let issued = idp
         .check_tenant(&tenant)
-        .and_then(|()| decide(&TokenForm::parse(&body)?, version, &idp.0.apis))
-        .and_then(|grant| Ok((idp.issue(&grant, now)?, grant)));
+        .and_then(|()| TokenForm::parse(&body))
+        .and_then(|form| grant(&idp, &form, version, &headers, now))
+        .and_then(|issued| Ok((idp.issue(&issued.grant, now)?, issued)));
     match issued {
-        Ok((access_token, grant)) => {
-            tracing::info!(client = grant.client.display_name, subject = ?subject(&grant), "token issued");
-            uncached(Json(token_answer(
-                &grant,
-                access_token,
-                now,
-                idp.0.token_lifetime.as_secs(),
-            )))
+        Ok((access_token, issued)) => {
+            let grant = &issued.grant;
+            tracing::info!(client = grant.client.name(), subject = ?subject(grant), "token issued");
+            let lifetime = idp.0.token_lifetime.as_secs();
+            uncached(Json(token_answer(&issued, version, access_token, now, lifetime)))
         }
         Err(refusal) => answer(&refusal, &headers),
+    }
+}
+
+/// What a request is granted. A web page gets nothing for which nobody has clicked: any page could ask.
+fn grant(
+    idp: &Idp,
+    form: &TokenForm,
+    version: TokenVersion,
+    headers: &HeaderMap,
+    now: Timestamp,
+) -> Result<Issued, Refusal> {
+    match (required(form.grant_type.as_deref(), "grant_type")?, version) {
+        ("authorization_code", TokenVersion::V2) => idp.oauth().redeem(form, idp.apis(), now),
+        ("refresh_token", TokenVersion::V2) => idp.oauth().refresh(form, idp.apis(), now),
+        _ if headers.contains_key(header::ORIGIN) => Err(Refusal::FromWebPage),
+        (obo::GRANT_TYPE, TokenVersion::V2) => {
+            obo::exchange(form, &idp.0.key, idp.endpoints(), idp.apis()).map(Issued::without_refresh)
+        }
+        _ => decide(form, version, idp.apis()).map(Issued::without_refresh),
     }
 }
 
 fn subject(grant: &Grant) -> Option<&'static str> {
     match grant.subject {
         Subject::User(user) => Some(user.username),
-        Subject::App => None,
+        Subject::App(_) => None,
     }
 }
 
-fn token_answer(grant: &Grant, access_token: String, now: Timestamp, lifetime: i64) -> TokenAnswer {
+/// As the endpoint asked answers, whatever the version of the token.
+fn token_answer(
+    issued: &Issued,
+    endpoint: TokenVersion,
+    access_token: String,
+    now: Timestamp,
+    lifetime: i64,
+) -> TokenAnswer {
+    let Issued { grant, refresh_token } = issued;
     let now = now.as_second();
     let permission = match grant.subject {
         Subject::User(_) => Some(grant.api.permission),
-        Subject::App => None,
+        Subject::App(_) => None,
     };
-    match grant.version {
+    match endpoint {
         TokenVersion::V1 => TokenAnswer::V1 {
             token_type: "Bearer",
             scope: permission,
@@ -194,12 +213,13 @@ fn token_answer(grant: &Grant, access_token: String, now: Timestamp, lifetime: i
             expires_in: lifetime,
             ext_expires_in: lifetime,
             access_token,
+            refresh_token: refresh_token.as_ref().map(|token| token.expose().to_owned()),
         },
     }
 }
 
 /// The one place where a refusal becomes an answer, and is logged.
-fn answer(refusal: &Refusal, headers: &HeaderMap) -> Response {
+pub(super) fn answer(refusal: &Refusal, headers: &HeaderMap) -> Response {
     let sent = headers.get("client-request-id").and_then(|id| id.to_str().ok());
     let correlation = sent
         .and_then(|id| Uuid::try_parse(id).ok())
@@ -214,7 +234,7 @@ fn answer(refusal: &Refusal, headers: &HeaderMap) -> Response {
 }
 
 /// Tokens and errors are not for caches (RFC 6749 §5.1).
-fn uncached(answer: impl IntoResponse) -> Response {
+pub(super) fn uncached(answer: impl IntoResponse) -> Response {
     let mut response = answer.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -223,7 +243,7 @@ fn uncached(answer: impl IntoResponse) -> Response {
 }
 
 impl Idp {
-    fn check_tenant(&self, named: &str) -> Result<(), Refusal> {
+    pub(super) fn check_tenant(&self, named: &str) -> Result<(), Refusal> {
         match Uuid::try_parse(named) {
             Ok(tenant) if tenant == self.0.tenant => Ok(()),
             _ => Err(Refusal::UnknownTenant(named.to_owned())),

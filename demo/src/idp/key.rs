@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::endpoints::TokenVersion;
 
@@ -52,6 +53,7 @@ pub(super) struct SigningKey {
     private: EncodingKey,
     kid: String,
     public: JwkSet,
+    verifying: DecodingKey,
 }
 
 impl SigningKey {
@@ -84,6 +86,7 @@ impl SigningKey {
         Ok(Self {
             private,
             kid,
+            verifying: DecodingKey::from_jwk(&jwk)?,
             public: JwkSet { keys: vec![jwk] },
         })
     }
@@ -98,6 +101,15 @@ impl SigningKey {
             TokenVersion::V2 => None,
         };
         Ok(jsonwebtoken::encode(&header, claims, &self.private)?)
+    }
+
+    /// The claims of a JWT that was signed with this key and stands the validation.
+    pub(super) fn verified<T: DeserializeOwned>(
+        &self,
+        token: &str,
+        validation: &Validation,
+    ) -> jsonwebtoken::errors::Result<T> {
+        jsonwebtoken::decode(token, &self.verifying, validation).map(|token| token.claims)
     }
 
     /// The public half, as the keys endpoint serves it.

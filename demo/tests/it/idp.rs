@@ -1,5 +1,6 @@
 //! The identity provider over HTTP.
 
+mod sign_in;
 mod tokens;
 
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,7 +12,7 @@ use jiff::SignedDuration;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use onedoor_demo::idp::directory::{ADMIN, ANALYST, App, DATA_API, MCP_CLIENT, TENANT_ID, User};
-use onedoor_demo::idp::{Idp, IdpConfig, IdpError, KeyError, TokenVersion};
+use onedoor_demo::idp::{Doors, Idp, IdpConfig, IdpError, KeyError, TokenVersion};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::Url;
@@ -25,11 +26,17 @@ struct Served {
 }
 
 async fn started(state: &Path) -> Served {
+    started_for(state, Doors::default()).await
+}
+
+async fn started_for(state: &Path, doors: Doors) -> Served {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base: Url = format!("http://{}", listener.local_addr().unwrap())
         .parse()
         .unwrap();
-    let idp = Idp::new(IdpConfig::new(base.clone(), state.to_owned())).unwrap();
+    let mut config = IdpConfig::new(base.clone(), state.to_owned());
+    config.doors = doors;
+    let idp = Idp::new(config).unwrap();
     let router = idp.router();
     tokio::spawn(async move { axum::serve(listener, router).await });
     Served { idp, base }

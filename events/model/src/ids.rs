@@ -132,8 +132,8 @@ text_name! {
     UserId, "user id", "1 to 256 printable characters without spaces", is_opaque;
     /// A client app's id: `azp` or `appid`.
     ClientId, "client id", "1 to 256 printable characters without spaces", is_opaque;
-    /// A directory group's object id, out of a token's `groups`.
-    GroupId, "group", "1 to 256 printable characters without spaces", is_opaque;
+    /// A directory group, out of a token's `groups`: Entra's object id, Keycloak's path, which may hold spaces.
+    GroupId, "group", "1 to 256 printable characters without spaces at either end", is_phrase;
     /// An app role's value, out of a token's `roles`.
     AppRole, "app role", "1 to 256 printable characters without spaces", is_opaque;
     /// An OAuth scope (RFC 6749 §3.3).
@@ -274,6 +274,15 @@ fn is_opaque(text: &str) -> bool {
     (1..=256).contains(&text.len()) && text.chars().all(|c| !c.is_control() && !c.is_whitespace())
 }
 
+/// Names that people gave: spaces may stand within, so that one group's name does not make its members' tokens unreadable.
+fn is_phrase(text: &str) -> bool {
+    (1..=256).contains(&text.len())
+        && text == text.trim()
+        && text
+            .chars()
+            .all(|c| c == ' ' || !c.is_control() && !c.is_whitespace())
+}
+
 fn is_scope(text: &str) -> bool {
     (1..=256).contains(&text.len())
         && text
@@ -302,6 +311,21 @@ mod tests {
         }
         for bad in ["", "a b", "a/b", "ü", &"a".repeat(129)] {
             assert!(ToolName::new(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn groups_may_have_names_that_people_gave_them() {
+        for good in [
+            "g",
+            "/Finance Team",
+            "8f5c2a0e-0000-4000-8000-000000000001",
+            "Ärzte",
+        ] {
+            assert!(GroupId::new(good).is_ok(), "{good}");
+        }
+        for bad in ["", " ", " g", "g ", "a\tb", "a\nb", "a\u{a0}b", &"g".repeat(257)] {
+            assert!(GroupId::new(bad).is_err(), "{bad:?}");
         }
     }
 

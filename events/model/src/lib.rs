@@ -5,9 +5,11 @@
 //! No I/O, no clock, no randomness, no async: time and ids come in as arguments. `tests/` checks the dependency tree.
 
 pub mod audit;
+pub mod chain;
 pub mod decide;
 pub mod envelope;
 pub mod ids;
 pub mod manifest;
+pub mod path;
 pub mod principal;
 pub mod registry;

@@ -17,9 +17,9 @@ use onedoor_model::{
     ids::{AggregateVersion, Digest, EventId, Offset, ReplicaName},
     principal::Actor,
     registry::{
-        Algorithm, Block, BlockChosen, BlockTarget, Change, CommandStamp, Grant, GrantChosen, Issuer,
-        IssuerChosen, LogCreated, ManifestSubmitted, Plane, RegistryEvent, ServerChosen, Stage, Subject,
-        ToolChosen, VersionChosen,
+        Algorithm, Block, BlockChosen, BlockTarget, Change, CommandStamp, Ends, Grant, GrantChosen, Issuer,
+        IssuerChosen, LogCreated, LogRestored, ManifestSubmitted, Plane, RegistryEvent, RestoreAccepted,
+        ServerChosen, Stage, Subject, ToolChosen, VersionChosen,
     },
 };
 use uuid::Uuid;
@@ -146,6 +146,19 @@ fn changes() -> Vec<Change> {
         Change::IssuerTrusted(Box::new(issuer)),
         Change::IssuerDistrusted(IssuerChosen { name: name("entra") }),
         Change::SettingsChanged(Box::default()),
+        Change::LogRestored(LogRestored {
+            log: LogId(uuid(10)),
+            from: LogId(uuid(9)),
+            restored: Ends {
+                registry: Offset(40),
+                audit: Offset(1_000),
+            },
+            known: Some(Ends {
+                registry: Offset(42),
+                audit: Offset(1_003),
+            }),
+        }),
+        Change::RestoreAccepted(RestoreAccepted { log: LogId(uuid(10)) }),
     ]
 }
 

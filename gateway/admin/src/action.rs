@@ -106,6 +106,10 @@ actions! {
     ValidateManifest;
     /// Ask who called what.
     ReadCalls;
+    /// Show which log it is.
+    ReadLog;
+    /// Accept that the log was restored from a backup.
+    AcceptRestore;
 }
 
 impl Role {
@@ -157,12 +161,12 @@ impl Action {
             Self::DisableServer => [ALL, ALL, NO, OWN],
             Self::EnableServer => [NO, ALL, NO, NO],
             Self::RetireServer => [ALL, NO, NO, NO],
-            Self::ReadGrants | Self::ReadBlocks | Self::ReadIssuers | Self::ReadSettings => {
+            Self::ReadGrants | Self::ReadBlocks | Self::ReadIssuers | Self::ReadSettings | Self::ReadLog => {
                 [ALL, ALL, ALL, NO]
             }
             Self::AddGrant => [ALL, NO, NO, NO],
             Self::RemoveGrant => [ALL, ALL, NO, NO],
-            Self::ChangeBlocks | Self::ChangeIssuers => [NO, ALL, NO, NO],
+            Self::ChangeBlocks | Self::ChangeIssuers | Self::AcceptRestore => [NO, ALL, NO, NO],
             Self::ChangeSettings => [ALL, ALL, NO, NO],
             Self::ValidateManifest => [ALL, ALL, ALL, ALL],
             Self::ReadCalls => [NO, ALL, ALL, NO],
@@ -172,10 +176,20 @@ impl Action {
     /// How far a principal's leave reaches: as far as that of its furthest role. None: it has no leave.
     #[must_use]
     pub fn reach(self, principal: &Principal) -> Option<Reach> {
+        self.furthest(|role| role.is_held_by(principal))
+    }
+
+    /// How far the leave of whoever holds these roles reaches: as far as that of the furthest.
+    #[must_use]
+    pub fn reach_of(self, roles: &[Role]) -> Option<Reach> {
+        self.furthest(|role| roles.contains(&role))
+    }
+
+    fn furthest(self, holds: impl Fn(Role) -> bool) -> Option<Reach> {
         Role::ALL
             .into_iter()
             .zip(self.row())
-            .filter(|(role, _)| role.is_held_by(principal))
+            .filter(|(role, _)| holds(*role))
             .filter_map(|(_, reach)| reach)
             .max()
     }
@@ -232,6 +246,7 @@ mod tests {
             Action::EnableServer,
             Action::ChangeBlocks,
             Action::ChangeIssuers,
+            Action::AcceptRestore,
         ] {
             assert_eq!(action.roles(), [Role::SecurityAdmin]);
         }

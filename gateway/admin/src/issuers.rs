@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use deserr::Deserr;
 use onedoor_model::{
     ids::{AggregateVersion, ClientId, IssuerName, Scope, TenantId},
+    manifest::Fault,
     registry::{Algorithm, ClientCredential, Command, ExchangeClient, Issuer, Plane, SecretRef},
 };
 use utoipa::{IntoParams, ToSchema};
@@ -227,6 +228,16 @@ fn viewed(done: &Done, name: &IssuerName) -> Result<(IssuerView, AggregateVersio
         revision: done.applied.revision,
     })?;
     Ok((IssuerView::of(issuer), issuer.changed.version()))
+}
+
+/// Reads an issuer that stands in a file, in the form that the API takes.
+///
+/// # Errors
+/// All that is wrong with it, each with a JSON pointer.
+pub fn read_issuer(document: serde_json::Value) -> Result<Issuer, Vec<Fault>> {
+    deserr::deserialize::<NewIssuer, _, Faults>(document)
+        .and_then(NewIssuer::into_issuer)
+        .map_err(Faults::into_vec)
 }
 
 impl NewIssuer {

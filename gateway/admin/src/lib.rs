@@ -21,12 +21,15 @@ mod blocks;
 mod body;
 mod endpoint;
 mod faults;
+mod first_admin;
 mod grants;
 mod header;
+mod health;
 mod history;
 mod idempotency;
 mod issuers;
 mod lifecycle;
+mod log;
 mod manifests;
 mod openapi;
 mod order;
@@ -55,8 +58,12 @@ use onedoor_registry::Registry;
 
 pub use self::{
     action::{Action, Reach, Role},
+    first_admin::{AdminClaim, FirstAdmin},
+    health::{Health, Probes},
+    issuers::read_issuer,
     refusal::Reason,
     router::{openapi, router},
+    settings::read_settings,
 };
 
 /// What the admin plane works with.
@@ -70,6 +77,10 @@ pub struct Deps {
     pub verifier: Arc<Verifier>,
     /// Where refusals are told.
     pub denied: Arc<dyn Denied>,
+    /// How servers answer their probes.
+    pub probes: Arc<dyn Probes>,
+    /// Callers whom the bootstrap file makes administrators.
+    pub first_admins: Arc<[FirstAdmin]>,
 }
 
 /// Where refusals of callers are told, to be recorded.
@@ -109,6 +120,8 @@ pub(crate) struct Api {
     pub(crate) rows: Store,
     pub(crate) verifier: Arc<Verifier>,
     pub(crate) denied: Arc<dyn Denied>,
+    pub(crate) probes: Arc<dyn Probes>,
+    pub(crate) first_admins: Arc<[FirstAdmin]>,
 }
 
 impl fmt::Debug for Deps {

@@ -144,7 +144,7 @@ impl<P: Permission> May<P> {
             expected,
             stamp: head.stamp,
             actor: self.principal.actor(),
-            reason: head.reason.map(String::from),
+            reason: self.recorded_reason(head.reason.map(String::from)),
             traceparent: head.traceparent,
         };
         let registry = Arc::clone(&self.api.registry);
@@ -179,6 +179,7 @@ impl About {
             Command::Trust(issuer) => Self::Issuer(issuer.name.clone()),
             Command::Distrust { name } => Self::Issuer(name.clone()),
             Command::Set(_) => Self::Settings,
+            Command::AcceptRestore { .. } => Self::Nothing,
         }
     }
 

@@ -19,7 +19,7 @@ use onedoor_model::{
 };
 
 use crate::{
-    Api, Denied, DeniedRequest, Refused,
+    Api, Denied, DeniedRequest, FirstAdmin, Refused,
     action::{Action, Permission, Reach},
     owner::{is_owner, owns},
     refusal::Refusal,
@@ -33,6 +33,8 @@ pub(crate) struct May<P> {
     /// Who does it.
     pub(crate) principal: Arc<Principal>,
     reach: Reach,
+    /// Set where only the bootstrap file gives this leave, or this much of it.
+    as_first_admin: bool,
     report: Report,
     leave: PhantomData<fn() -> P>,
 }
@@ -66,16 +68,22 @@ impl<P: Permission> FromRequestParts<Api> for May<P> {
             report.refused(Refused::Blocked(&principal));
             return Err(Refusal::Blocked);
         }
-        let Some(reach) = P::ACTION.reach(&principal) else {
+        let Some(reach) = reach(api, P::ACTION, &principal) else {
             report.refused(Refused::NoRole(&principal));
             return Err(Refusal::Forbidden {
                 needed: P::ACTION.roles(),
             });
         };
+        let as_first_admin = Some(reach) > P::ACTION.reach(&principal);
+        if as_first_admin {
+            let actor = principal.actor().key();
+            tracing::info!(?actor, operation = report.operation, "allowed as a first admin");
+        }
         Ok(Self {
             api: api.clone(),
             principal,
             reach,
+            as_first_admin,
             report,
             leave: PhantomData,
         })
@@ -85,7 +93,7 @@ impl<P: Permission> FromRequestParts<Api> for May<P> {
 impl<P: Permission> May<P> {
     /// Whether the caller may know of a server.
     pub(crate) fn sees(&self, server: &Server) -> bool {
-        match Action::ReadServers.reach(&self.principal) {
+        match reach(&self.api, Action::ReadServers, &self.principal) {
             Some(Reach::All) => true,
             Some(Reach::Own) => owns(&self.principal, server),
             None => false,
@@ -148,10 +156,31 @@ impl<P: Permission> May<P> {
         }
     }
 
+    /// Why it is done, as histories show it: leave that only the bootstrap file gives is told with every command.
+    pub(crate) fn recorded_reason(&self, reason: Option<String>) -> Option<String> {
+        const AS_FIRST_ADMIN: &str = "as first admin by the bootstrap file";
+        match (self.as_first_admin, reason) {
+            (false, reason) => reason,
+            (true, None) => Some(AS_FIRST_ADMIN.to_owned()),
+            (true, Some(reason)) => Some(format!("{AS_FIRST_ADMIN}: {reason}")),
+        }
+    }
+
     fn not_owner(&self) -> Refusal {
         Refusal::NotOwner {
             needed: P::ACTION.roles_for_all(),
         }
+    }
+}
+
+/// How far a caller's leave for an action reaches, by the token's roles or as a first admin.
+fn reach(api: &Api, action: Action, principal: &Principal) -> Option<Reach> {
+    let by_roles = action.reach(principal);
+    let is_first = api.first_admins.iter().any(|first| first.is(principal));
+    if is_first {
+        by_roles.max(action.reach_of(&FirstAdmin::ROLES))
+    } else {
+        by_roles
     }
 }
 

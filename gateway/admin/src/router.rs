@@ -7,8 +7,8 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    Api, Deps, audit, blocks, endpoint::PREFIX, grants, history, issuers, lifecycle, manifests, precondition,
-    refusal::Refusal, servers, settings,
+    Api, Deps, audit, blocks, endpoint::PREFIX, grants, history, issuers, lifecycle, log, manifests,
+    precondition, refusal::Refusal, servers, settings,
 };
 
 /// The admin plane, below `/api/v1`. Serve it on a listener of its own, with `ConnectInfo<SocketAddr>` in each request's extensions.
@@ -22,6 +22,8 @@ pub fn router(deps: Deps) -> Router {
         rows: deps.store,
         verifier: deps.verifier,
         denied: deps.denied,
+        probes: deps.probes,
+        first_admins: deps.first_admins,
     };
     routes
         .route(&format!("{PREFIX}/openapi.json"), get(serve_document))
@@ -51,6 +53,7 @@ fn routes() -> OpenApiRouter<Api> {
         settings::routes(),
         manifests::routes(),
         audit::routes(),
+        log::routes(),
     ]
     .into_iter()
     .fold(

@@ -79,7 +79,10 @@ async fn list(may: May<ReadServers>, read: Read<ServerQuery>) -> Result<Plain<Se
         .state
         .servers()
         .filter(|server| wanted(server) && may.sees(server));
-    let views = servers.filter_map(|server| Some((server.slug.clone(), ServerView::of(server)?)));
+    let views = servers.filter_map(|server| {
+        let view = ServerView::of(server)?.probed(server, &*may.api.probes);
+        Some((server.slug.clone(), view))
+    });
     let page = page::page(LIST, views, after.as_ref(), limit);
     Ok(Plain(ServerList {
         servers: page.items,
@@ -125,7 +128,9 @@ async fn show(
     Named(slug): Named<Slug>,
     read: Read<Everything>,
 ) -> Result<Shown<ServerView>, Refusal> {
-    let (view, version) = viewed(may.server(&read.state, &slug)?)?;
+    let server = may.server(&read.state, &slug)?;
+    let (view, version) = viewed(server)?;
+    let view = view.probed(server, &*may.api.probes);
     Ok(Shown { view, version })
 }
 

@@ -173,6 +173,22 @@ async fn change(
     })
 }
 
+/// Reads settings that stand in a file, in the form that the API takes.
+///
+/// # Errors
+/// All that is wrong with them, each with a JSON pointer.
+pub fn read_settings(document: serde_json::Value) -> Result<Settings, Vec<Fault>> {
+    let settings = deserr::deserialize::<NewSettings, _, Faults>(document)
+        .and_then(NewSettings::into_settings)
+        .map_err(Faults::into_vec)?;
+    let faults = settings.faults();
+    if faults.is_empty() {
+        Ok(settings)
+    } else {
+        Err(faults)
+    }
+}
+
 impl NewSettings {
     fn into_settings(self) -> Result<Settings, Faults> {
         let default = Settings::default();

@@ -8,8 +8,8 @@ use deserr::{
 use jiff::Timestamp;
 use onedoor_model::{
     ids::{
-        AppRole, BlockId, ClientId, GrantId, GroupId, InvalidName, IssuerName, Offset, Scope, Slug, TenantId,
-        ToolName, UserId,
+        AppRole, BlockId, ClientId, GrantId, GroupId, InvalidName, IssuerName, LogId, Offset, Scope, Slug,
+        TenantId, ToolName, UserId,
     },
     registry::{Algorithm, InvalidSecretRef, SecretRef, Stage},
 };
@@ -126,7 +126,7 @@ macro_rules! ids {
     )+};
 }
 
-ids! { GrantId BlockId }
+ids! { GrantId BlockId LogId }
 
 impl FromText for String {
     fn from_text(text: &str) -> Result<Self, Wrong> {

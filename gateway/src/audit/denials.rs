@@ -27,6 +27,8 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::metrics::Metrics;
+
 const PARTITION: Partition = Partition(0);
 
 /// Denials waiting to be written; further ones are counted.
@@ -44,6 +46,7 @@ pub(crate) struct Denials {
     queue: mpsc::Sender<Draft<DenialEvent>>,
     rate: Arc<ArcSwap<Rate>>,
     counts: Arc<Mutex<Counts>>,
+    metrics: Arc<Metrics>,
 }
 
 /// How many denials of a caller are recorded one by one.
@@ -79,7 +82,7 @@ struct Count {
 impl Denials {
     /// A recorder of refusals, and its task.
     #[must_use]
-    pub(crate) fn new(log: Arc<dyn EventLog>, boot: &Boot) -> (Self, DenialsTask) {
+    pub(crate) fn new(log: Arc<dyn EventLog>, boot: &Boot, metrics: Arc<Metrics>) -> (Self, DenialsTask) {
         let (queue, receiver) = mpsc::channel(QUEUE);
         let counts = Arc::<Mutex<Counts>>::default();
         let rate = Arc::new(ArcSwap::from_pointee(Rate::new(NonZeroU32::MIN)));
@@ -90,12 +93,19 @@ impl Denials {
             rate: Arc::clone(&rate),
             counts: Arc::clone(&counts),
         };
-        (Self { queue, rate, counts }, task)
+        let denials = Self {
+            queue,
+            rate,
+            counts,
+            metrics,
+        };
+        (denials, task)
     }
 
     /// A known caller was refused. `per_minute` of a caller's refusals are recorded one by one.
     pub(crate) fn denied(&self, key: ActorKey, draft: Draft<CallDenied>, per_minute: u32) {
         let now = draft.time;
+        self.metrics.denied(draft.data.reason);
         let caller = draft.data.caller.clone();
         if self.is_one_by_one(&key, per_minute) {
             let event = Draft {
@@ -137,6 +147,7 @@ impl Denials {
 
     /// A request had no valid token.
     pub(crate) fn unauthenticated(&self, source: Option<IpAddr>, reason: &'static str, now: Timestamp) {
+        self.metrics.unauthenticated(reason);
         let mut counts = self.counts.lock();
         let network = source.map(network);
         let known = counts.unauthenticated.len() < TABLE

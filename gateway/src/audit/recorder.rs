@@ -8,7 +8,10 @@
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use onedoor_log::{AppendError, EventLog, Partition, Stream};
@@ -19,6 +22,8 @@ use onedoor_model::{
 };
 use onedoor_registry::Boot;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+
+use crate::metrics::Metrics;
 
 /// Where this boot's audit goes. The embedded engine has one partition; a boot never changes its own.
 const PARTITION: Partition = Partition(0);
@@ -74,6 +79,7 @@ pub(crate) struct RecorderTask {
     log: Arc<dyn EventLog>,
     chain: Chain,
     queue: mpsc::Receiver<Entry>,
+    metrics: Arc<Metrics>,
 }
 
 #[derive(Debug)]
@@ -87,7 +93,7 @@ struct Entry {
 impl Recorder {
     /// A recorder of this boot, and its task.
     #[must_use]
-    pub(crate) fn new(log: Arc<dyn EventLog>, boot: &Boot) -> (Self, RecorderTask) {
+    pub(crate) fn new(log: Arc<dyn EventLog>, boot: &Boot, metrics: Arc<Metrics>) -> (Self, RecorderTask) {
         // Every room sends at most two events; the rest is for the boot's own.
         let (queue, receiver) = mpsc::channel(2 * ROOMS + 16);
         let recorder = Self {
@@ -99,6 +105,7 @@ impl Recorder {
             log,
             chain: boot.chain(Producer::Audit),
             queue: receiver,
+            metrics,
         };
         (recorder, task)
     }
@@ -275,12 +282,18 @@ impl RecorderTask {
     async fn append_until_taken(&self, events: Vec<Bytes>) -> Result<(), AuditClosed> {
         let (mut wait, longest) = RETRY;
         loop {
+            let begun = Instant::now();
             match self.log.append(Stream::Audit, PARTITION, events.clone()).await {
-                Ok(_) => return Ok(()),
+                Ok(_) => {
+                    self.metrics.audit_appended(events.len(), begun.elapsed());
+                    return Ok(());
+                }
                 Err(AppendError::Refused(refusal)) if !refusal.may_succeed_later() => {
+                    self.metrics.audit_failed();
                     return Err(AuditClosed(AppendError::Refused(refusal)));
                 }
                 Err(error @ (AppendError::Refused(_) | AppendError::Unknown(_))) => {
+                    self.metrics.audit_failed();
                     tracing::error!(
                         error = &error as &dyn std::error::Error,
                         "the audit log takes no records"

@@ -1,4 +1,4 @@
-//! One POST: authenticate, read, decide, then answer or forward.
+//! A POST to an MCP endpoint: authenticate, read, and go on in the message's era.
 
 use std::{net::SocketAddr, sync::Arc, time::Instant};
 
@@ -7,31 +7,22 @@ use axum::{
     extract::{ConnectInfo, Path, State},
     response::{IntoResponse as _, Response},
 };
-use http::{HeaderMap, StatusCode};
-use onedoor_model::{
-    decide::{DenialReason, Method, Permit, decide, visible_tools},
-    ids::CallId,
-    principal::Principal,
-    registry::Stage,
-};
+use http::HeaderMap;
+use onedoor_model::{ids::CallId, registry::Stage};
 use onedoor_wire::{
-    bearer::BearerToken,
-    headers::{HeaderParam, check_params, check_request, check_transport},
-    request::{Limits, Request, RequestId, read_request},
-    trace::TraceContext,
+    headers::check_transport,
+    request::{Limits, read_message},
+    session::{Era, era_of},
 };
 use uuid::Uuid;
 
 use crate::{
-    body::read_body,
-    challenge,
-    door::{Authenticated, Door, Refused, shortened},
-    paging::Paging,
-    proxy::{CALL_ID, Forward, call_id_header, new_span},
-    refusal::{Failure, Reason},
+    body::{discard, read_body},
+    door::{Authenticated, Door},
+    proxy::{CALL_ID, call_id_header},
 };
 
-use super::{local, reply, scope::Scope};
+use super::{asked::Asked, reply, scope::Scope, session, stateless};
 
 /// POST `/mcp`
 pub(crate) async fn federated(
@@ -81,17 +72,6 @@ pub(crate) async fn qa(
     .await
 }
 
-/// A request of a known caller.
-struct Asked<'a> {
-    door: &'a Arc<Door>,
-    principal: &'a Arc<Principal>,
-    token: BearerToken<'a>,
-    scope: Scope<'a>,
-    headers: &'a HeaderMap,
-    call: CallId,
-    arrival: Instant,
-}
-
 async fn serve(
     door: &Arc<Door>,
     source: SocketAddr,
@@ -103,7 +83,10 @@ async fn serve(
     // Before the body: whoever has no token does not get to send megabytes.
     let Authenticated { principal, token } = match door.authenticate(headers, source.ip()).await {
         Ok(caller) => caller,
-        Err(refusal) => return refusal.respond(&door.resource_metadata(scope.path())),
+        Err(refusal) => {
+            discard(headers, body).await;
+            return refusal.respond(&door.resource_metadata(headers, scope.path()));
+        }
     };
     if let Err(fault) = check_transport(headers) {
         return reply::malformed(None, &fault);
@@ -124,178 +107,13 @@ async fn serve(
         arrival,
     };
     let max_depth = usize::try_from(settings.limits.json_depth).unwrap_or(usize::MAX);
-    let mut response = match read_request(&body, Limits { max_depth }) {
-        Ok(request) => asked.answer(&request).await,
+    let mut response = match read_message(&body, Limits { max_depth }) {
+        Ok(message) => match era_of(headers, Some(&message)) {
+            Era::Stateless => stateless::answer(&asked, message).await,
+            Era::Session => session::answer(&asked, &message).await,
+        },
         Err(refused) => reply::malformed(refused.id, &refused.fault),
     };
     response.headers_mut().insert(CALL_ID, call_id_header(call));
     response
-}
-
-impl Asked<'_> {
-    async fn answer(&self, request: &Request<'_>) -> Response {
-        if let Err(fault) = check_request(self.headers, request, &[onedoor_wire::PROTOCOL_VERSION]) {
-            return reply::malformed(request.id, &fault);
-        }
-        let Some(id) = request.id else {
-            // A notification: none is served, and none may be answered (JSON-RPC 2.0 §4.1).
-            return StatusCode::ACCEPTED.into_response();
-        };
-        let Some(method) = Method::named(&request.method) else {
-            return reply::method_not_found(id, &shortened(&request.method));
-        };
-        let meta = &request.params.meta;
-        let client = TraceContext::read(
-            meta.traceparent.as_deref(),
-            meta.tracestate.as_deref(),
-            self.headers,
-        );
-        let Some(trace) = new_span(client) else {
-            return self.refuse(id, request, Reason::Internal, None);
-        };
-        if self.door.registry.is_stopped() {
-            return self.refuse(id, request, Reason::Stale, Some(&trace));
-        }
-        let permit = match self.decide(method, request) {
-            Ok(Some(permit)) => permit,
-            Ok(None) => return self.all(id, method, request),
-            Err(reason) => return self.refuse(id, request, Reason::Denied(reason), Some(&trace)),
-        };
-        match permit {
-            Permit::Discover(permit) => self.local(id, request, local::discover(&permit)),
-            Permit::ListTools(permit) => self.page(id, request, |paging| local::list(&permit, paging)),
-            Permit::CallTool(permit) => {
-                let params: Vec<HeaderParam> = permit
-                    .definition()
-                    .mcp_headers
-                    .iter()
-                    .filter_map(|header| HeaderParam::new(&header.name, &header.path))
-                    .collect();
-                let params = match check_params(self.headers, request.params.arguments, &params) {
-                    Ok(params) => params,
-                    Err(fault) => return reply::malformed(Some(id), &fault),
-                };
-                let (door, call, arrival) = (self.door, self.call, self.arrival);
-                let forward = Forward {
-                    door,
-                    call,
-                    id,
-                    permit,
-                    token_a: self.token,
-                    request,
-                    params,
-                    trace: &trace,
-                    arrival,
-                };
-                match forward.run().await {
-                    Ok(response) => response,
-                    Err(failure) => self.failed(id, request, &failure, &trace),
-                }
-            }
-        }
-    }
-
-    /// The decision; none where all servers are asked about, of which each caller may know their own tools.
-    fn decide(&self, method: Method, request: &Request<'_>) -> Result<Option<Permit>, DenialReason> {
-        let snapshot = self.door.registry.snapshot();
-        let name = request.params.name.as_deref();
-        match self.scope.wanted(method, name) {
-            Ok(Some(wanted)) => decide(&snapshot, self.principal, &wanted).map(Some),
-            Ok(None) if snapshot.is_blocked(self.principal) => Err(DenialReason::Blocked),
-            Ok(None) => Ok(None),
-            // No tool can have this name; who has no grant must not learn more than of other tools.
-            Err(DenialReason::UnknownTool) => match self.scope.wanted(Method::ListTools, None)? {
-                Some(server) => {
-                    decide(&snapshot, self.principal, &server).and(Err(DenialReason::UnknownTool))
-                }
-                None => Err(DenialReason::UnknownTool),
-            },
-            Err(reason) => Err(reason),
-        }
-    }
-
-    /// Answers for all servers at once.
-    fn all(&self, id: RequestId<'_>, method: Method, request: &Request<'_>) -> Response {
-        match method {
-            Method::Discover => self.local(id, request, local::discover_all()),
-            Method::ListTools | Method::CallTool => {
-                let mut tools = visible_tools(&self.door.registry.snapshot(), self.principal);
-                tools.retain(|tool| tool.stage == Stage::Production);
-                self.page(id, request, |paging| local::list_all(&tools, paging))
-            }
-        }
-    }
-
-    /// Answers with one page of a list.
-    fn page(
-        &self,
-        id: RequestId<'_>,
-        request: &Request<'_>,
-        list: impl FnOnce(&Paging) -> Result<String, serde_json::Error>,
-    ) -> Response {
-        let settings = Arc::clone(self.door.registry.snapshot().settings());
-        let paging = Paging::new(
-            &self.door.cursors,
-            self.principal,
-            &self.scope.list(),
-            request.params.cursor.as_deref(),
-            settings.limits.page,
-        );
-        match paging {
-            Ok(paging) => self.local(id, request, list(&paging)),
-            Err(fault) => reply::malformed(Some(id), &fault.into()),
-        }
-    }
-
-    /// Refuses a call, with the challenge where a new sign-in would help.
-    fn failed(
-        &self,
-        id: RequestId<'_>,
-        request: &Request<'_>,
-        failure: &Failure,
-        trace: &TraceContext,
-    ) -> Response {
-        let mut response = self.refuse(id, request, failure.reason, Some(trace));
-        let metadata = self.door.resource_metadata(self.scope.path());
-        challenge::add(response.headers_mut(), failure, &metadata);
-        response
-    }
-
-    fn local(
-        &self,
-        id: RequestId<'_>,
-        request: &Request<'_>,
-        result: Result<String, serde_json::Error>,
-    ) -> Response {
-        match result {
-            Ok(result) => reply::json_response(StatusCode::OK, onedoor_wire::reply::result(id, &result)),
-            Err(error) => {
-                tracing::error!(%error, call = %self.call, "an answer cannot be written as JSON");
-                self.refuse(id, request, Reason::Internal, None)
-            }
-        }
-    }
-
-    /// Refuses, and records the true reason of a denial without waiting for it.
-    fn refuse(
-        &self,
-        id: RequestId<'_>,
-        request: &Request<'_>,
-        reason: Reason,
-        trace: Option<&TraceContext>,
-    ) -> Response {
-        let name = request.params.name.as_deref().map(shortened);
-        let name = name.as_deref();
-        let Reason::Denied(denial) = reason else {
-            return reply::refused(id, reason, self.call, name);
-        };
-        let refused = Refused {
-            operation: &request.method,
-            server: self.scope.server(name),
-            tool: name,
-        };
-        self.door
-            .record_denial(self.principal, self.call, refused, denial, trace);
-        reply::refused(id, Reason::Denied(self.scope.told(denial)), self.call, name)
-    }
 }

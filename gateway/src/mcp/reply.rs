@@ -2,11 +2,12 @@
 
 use axum::{body::Body, response::Response};
 use http::{HeaderValue, StatusCode, header::CONTENT_TYPE};
-use onedoor_model::ids::CallId;
+use onedoor_model::{ids::CallId, manifest::Eras};
 use onedoor_wire::{
     malformed::{Malformed, code},
     reply,
     request::RequestId,
+    session::versions,
 };
 use serde_json::json;
 
@@ -37,6 +38,19 @@ pub(super) fn refused(id: RequestId<'_>, reason: Reason, call: CallId, name: Opt
     json_response(
         reason.http_status(),
         error_body(Some(id), reason, Some(call), name),
+    )
+}
+
+/// An answer to a client whose era the server does not speak: says which it does.
+pub(super) fn other_era(id: RequestId<'_>, eras: Eras, call: CallId, status: StatusCode) -> Response {
+    let told = Reason::EraNotSupported.told();
+    let data = json!({
+        "reason": told.name, "retry": told.retry, "callId": call,
+        "supported": versions(eras.stateless, eras.session),
+    });
+    json_response(
+        status,
+        reply::error(Some(id), told.code, told.message, Some(&data)),
     )
 }
 

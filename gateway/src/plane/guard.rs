@@ -1,6 +1,6 @@
-//! Checks before any route: `Host` and `Origin` against allow-lists (DNS rebinding), and headers on every answer.
+//! Before any route: `Host` against an allow-list (DNS rebinding), and headers on every answer.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use axum::{
     extract::{Request, State},
@@ -8,12 +8,12 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use http::{
-    HeaderMap, HeaderValue,
-    header::{CACHE_CONTROL, HOST, ORIGIN, X_CONTENT_TYPE_OPTIONS},
+    HeaderValue,
+    header::{CACHE_CONTROL, HOST, X_CONTENT_TYPE_OPTIONS},
     uri::Authority,
 };
 
-use crate::{door::Door, refusal::HttpReason};
+use crate::refusal::HttpReason;
 
 /// The hosts a plane answers to, as `host` or `host:port`, in lower case.
 #[derive(Clone, Debug, Default)]
@@ -68,13 +68,9 @@ pub(crate) async fn hosts(State(hosts): State<Hosts>, request: Request, next: Ne
     }
 }
 
-/// Refuses other origins' web pages, and adds the headers that every answer of the data plane has.
-pub(crate) async fn origins(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
-    let mut response = if origin_allowed(&door, request.headers()) {
-        next.run(request).await
-    } else {
-        refused(HttpReason::OriginNotAllowed, "This origin is not allowed.\n")
-    };
+/// Adds the headers that every answer of the data plane has.
+pub(super) async fn answers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers
@@ -83,18 +79,8 @@ pub(crate) async fn origins(State(door): State<Arc<Door>>, request: Request, nex
     response
 }
 
-/// Requests without `Origin` come from no browser page.
-fn origin_allowed(door: &Door, headers: &HeaderMap) -> bool {
-    let snapshot = door.registry.snapshot();
-    let allowed = &snapshot.settings().allowed_origins;
-    headers.get_all(ORIGIN).iter().all(|origin| {
-        origin
-            .to_str()
-            .is_ok_and(|origin| origin == door.public_url || allowed.contains(origin))
-    })
-}
-
-fn refused(reason: HttpReason, text: &'static str) -> Response {
+/// A refusal by status alone.
+pub(super) fn refused(reason: HttpReason, text: &'static str) -> Response {
     (reason.status(), text).into_response()
 }
 

@@ -1,22 +1,184 @@
-//! Probes.
+//! Probes: whether the process runs, and whether it is to be sent requests. On both planes, for any `Host`: load balancers and
+//! orchestrators ask by address.
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::{
+    Json, Router,
+    extract::{RawQuery, State},
+    response::{IntoResponse, Response},
+    routing::get,
+};
 use http::StatusCode;
+use onedoor_registry::Registry;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
-use crate::door::Door;
+use crate::metrics::Metrics;
 
-/// GET `/livez`: the process runs.
-pub(super) async fn live() -> &'static str {
+/// What readiness is read off.
+#[derive(Clone, Debug)]
+pub(crate) struct Vitals {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) metrics: Arc<Metrics>,
+    /// Cancelled when the replica is to take no more requests.
+    pub(crate) stopping: CancellationToken,
+}
+
+/// What a replica must be able to do to be sent requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Check {
+    /// It goes on serving.
+    Serving,
+    /// It follows the registry, so that it enforces what was ordered.
+    RegistryFollowed,
+    /// The audit took what was last given to it.
+    AuditWritable,
+}
+
+/// How a check came out.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Checked {
+    check: Check,
+    ok: bool,
+}
+
+/// What a replica is ready for, in full.
+#[derive(Debug, Serialize)]
+struct Readiness {
+    ready: bool,
+    revision: u64,
+    checks: [Checked; 3],
+}
+
+/// The probes' routes.
+pub(crate) fn probes(vitals: Vitals) -> Router {
+    Router::new()
+        .route("/livez", get(live))
+        .route("/readyz", get(ready))
+        .with_state(Arc::new(vitals))
+}
+
+/// GET `/livez`: the process runs; that it answers is all there is to say.
+async fn live() -> &'static str {
     "ok\n"
 }
 
-/// GET `/readyz`: the replica takes requests.
-pub(super) async fn ready(State(door): State<Arc<Door>>) -> (StatusCode, &'static str) {
-    if door.stopping.is_cancelled() {
-        (StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
+/// GET `/readyz`: 200, or 503 and what is not ready, a line each; with `?verbose` all of it as JSON.
+async fn ready(State(vitals): State<Arc<Vitals>>, RawQuery(query): RawQuery) -> Response {
+    let readiness = vitals.readiness();
+    let status = if readiness.ready {
+        StatusCode::OK
     } else {
-        (StatusCode::OK, "ok\n")
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    if query.is_some_and(|query| query.split('&').any(|part| part == "verbose")) {
+        (status, Json(readiness)).into_response()
+    } else {
+        (status, readiness.lines()).into_response()
+    }
+}
+
+impl Vitals {
+    fn readiness(&self) -> Readiness {
+        let checks = [
+            (Check::Serving, !self.stopping.is_cancelled()),
+            (Check::RegistryFollowed, !self.registry.is_stopped()),
+            (Check::AuditWritable, self.metrics.is_audit_writable()),
+        ];
+        Readiness {
+            ready: checks.iter().all(|(_, ok)| *ok),
+            revision: self.registry.snapshot().revision().0,
+            checks: checks.map(|(check, ok)| Checked { check, ok }),
+        }
+    }
+}
+
+impl Readiness {
+    fn lines(&self) -> String {
+        let failed = self.checks.iter().filter(|checked| !checked.ok);
+        let mut lines: String = failed.map(|checked| checked.check.failure()).collect();
+        if lines.is_empty() {
+            lines.push_str("ok\n");
+        }
+        lines
+    }
+}
+
+impl Check {
+    fn failure(self) -> &'static str {
+        match self {
+            Self::Serving => "stopping\n",
+            Self::RegistryFollowed => "registry not followed\n",
+            Self::AuditWritable => "audit not writable\n",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::body::Body;
+    use http::Request;
+    use http_body_util::BodyExt as _;
+    use tower::ServiceExt as _;
+
+    use crate::upstream::scene::Scene;
+
+    use super::*;
+
+    async fn vitals() -> Vitals {
+        Vitals {
+            registry: Scene::new().await.registry,
+            metrics: Arc::new(Metrics::new()),
+            stopping: CancellationToken::new(),
+        }
+    }
+
+    async fn ask(vitals: &Vitals, target: &str) -> (StatusCode, String) {
+        let request = Request::builder().uri(target).body(Body::empty()).unwrap();
+        let response = probes(vitals.clone()).oneshot(request).await.unwrap();
+        let status = response.status();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_replica_is_ready_while_it_can_record_and_is_not_stopping() {
+        let vitals = vitals().await;
+        assert_eq!(ask(&vitals, "/livez").await, (StatusCode::OK, "ok\n".to_owned()));
+        assert_eq!(ask(&vitals, "/readyz").await, (StatusCode::OK, "ok\n".to_owned()));
+
+        vitals.metrics.audit_failed();
+        let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+        let not_writable = (unavailable, "audit not writable\n".to_owned());
+        assert_eq!(ask(&vitals, "/readyz").await, not_writable);
+        vitals.metrics.audit_appended(1, Duration::ZERO);
+        assert_eq!(ask(&vitals, "/readyz").await.0, StatusCode::OK);
+
+        vitals.stopping.cancel();
+        vitals.metrics.audit_failed();
+        let both = (unavailable, "stopping\naudit not writable\n".to_owned());
+        assert_eq!(ask(&vitals, "/readyz").await, both);
+        assert_eq!(ask(&vitals, "/livez").await.0, StatusCode::OK, "it still runs");
+    }
+
+    #[tokio::test]
+    async fn machines_read_each_check() {
+        let vitals = vitals().await;
+        vitals.stopping.cancel();
+        let (status, body) = ask(&vitals, "/readyz?verbose").await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(
+            body,
+            serde_json::json!({ "ready": false, "revision": 1, "checks": [
+                { "check": "serving", "ok": false },
+                { "check": "registry_followed", "ok": true },
+                { "check": "audit_writable", "ok": true },
+            ]})
+        );
     }
 }

@@ -4,30 +4,64 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    middleware::from_fn_with_state,
-    routing::{get, post},
+    middleware::{from_fn, from_fn_with_state},
+    routing::{MethodFilter, get, on, post},
 };
 
-use crate::{door::Door, mcp, tools};
+use crate::{door::Door, http_tools, logs, mcp, tools};
 
-use super::{Hosts, guard, health, metadata};
+use super::{Hosts, cors, guard, health, metadata};
 
-/// All of it. A method that a route does not have is answered 405 (MCP 2026-07-28: GET and DELETE of an endpoint).
+/// All of it. A method that a route does not have is answered 405.
 pub(crate) fn router(door: Arc<Door>, hosts: Hosts) -> Router {
-    Router::new()
-        .route("/mcp", post(mcp::federated))
-        .route("/servers/{name}/mcp", post(mcp::production))
-        .route("/servers/{name}/qa/mcp", post(mcp::qa))
-        .route("/tools", get(tools::list))
+    // What tells how to get a token, and by which keys Token B is checked: for everyone.
+    let open = Router::new()
         .route("/.well-known/oauth-protected-resource", get(metadata::root))
         .route(
             "/.well-known/oauth-protected-resource/{*path}",
             get(metadata::endpoint),
         )
         .route("/.well-known/jwks.json", get(metadata::jwks))
-        .route("/livez", get(health::live))
-        .route("/readyz", get(health::ready))
-        .with_state(Arc::clone(&door))
-        .layer(from_fn_with_state(door, guard::origins))
+        .layer(from_fn(cors::open));
+    let guarded = Router::new()
+        .route(
+            "/mcp",
+            post(mcp::federated)
+                .get(mcp::get_federated)
+                .delete(mcp::delete_federated),
+        )
+        .route(
+            "/servers/{name}/mcp",
+            post(mcp::production)
+                .get(mcp::get_production)
+                .delete(mcp::delete_production),
+        )
+        .route(
+            "/servers/{name}/qa/mcp",
+            post(mcp::qa).get(mcp::get_qa).delete(mcp::delete_qa),
+        )
+        .route("/http/{*path}", on(tool_methods(), http_tools::production))
+        .route(
+            "/servers/{name}/qa/http/{*path}",
+            on(tool_methods(), http_tools::qa),
+        )
+        .route("/tools", get(tools::list))
+        .layer(from_fn_with_state(Arc::clone(&door), cors::allowed));
+    let probes = health::probes(door.vitals());
+    open.merge(guarded)
+        .with_state(door)
         .layer(from_fn_with_state(hosts, guard::hosts))
+        .merge(probes)
+        .layer(from_fn(guard::answers))
+        .layer(from_fn(logs::request))
+}
+
+/// The methods of plain HTTP tools ([`HttpMethod`](onedoor_model::manifest::HttpMethod)).
+fn tool_methods() -> MethodFilter {
+    MethodFilter::GET
+        .or(MethodFilter::HEAD)
+        .or(MethodFilter::POST)
+        .or(MethodFilter::PUT)
+        .or(MethodFilter::PATCH)
+        .or(MethodFilter::DELETE)
 }

@@ -97,14 +97,14 @@ pub(super) async fn respond(
 }
 
 /// The outcome that a response means.
-pub(super) fn outcome(response: &McpResponse<'_>) -> Outcome {
+pub(crate) fn outcome(response: &McpResponse<'_>) -> Outcome {
     match response {
         McpResponse::Result { is_error: false, .. } => Outcome::Succeeded,
         McpResponse::Result { is_error: true, .. } | McpResponse::Error { .. } => Outcome::ToolError,
     }
 }
 
-fn json(body: Bytes) -> Response {
+pub(crate) fn json(body: Bytes) -> Response {
     let mut response = Response::new(Body::from(body));
     response
         .headers_mut()

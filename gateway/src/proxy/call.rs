@@ -1,18 +1,27 @@
 //! A call from its record to its outcome.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use aws_lc_rs::rand;
 use onedoor_model::{
     audit::{CancelCause, NotDispatchedReason, Outcome, ToolCallCompleted},
+    decide::CallPermit,
     envelope::Draft,
-    ids::{CallId, TenantId},
+    ids::{CallId, Slug, TenantId},
 };
 use onedoor_registry::Boot;
 use onedoor_wire::trace::{SpanId, TraceContext, TraceId};
 use tokio::time::Instant as TokioInstant;
 
-use crate::audit::Recording;
+use crate::{
+    audit::Recording,
+    door::Door,
+    metrics::{CallTimes, Counted, Metrics},
+    upstream::Admission,
+};
 
 /// A recorded call that has no outcome yet. Whatever becomes of it, dropped by a client that went away included, exactly one outcome
 /// is recorded.
@@ -24,6 +33,13 @@ pub(crate) struct Call {
     tenant: TenantId,
     /// Taken by the one outcome.
     recording: Option<Recording>,
+    metrics: Arc<Metrics>,
+    /// Of the server that is called.
+    slug: Slug,
+    /// Counts the call among those to its server, until it ends.
+    admission: Option<Admission>,
+    /// Counts the call's stream, if it has one.
+    stream: Option<Counted>,
     dispatched: Option<Instant>,
     first_byte: Option<Instant>,
     pub(crate) answer_size: u64,
@@ -31,21 +47,39 @@ pub(crate) struct Call {
 
 impl Call {
     pub(crate) fn new(
+        door: &Door,
+        permit: &CallPermit,
         id: CallId,
         arrival: Instant,
         traceparent: String,
-        tenant: TenantId,
         recording: Recording,
     ) -> Self {
         Self {
             id,
             arrival,
             traceparent,
-            tenant,
+            tenant: permit.principal().tenant.clone(),
             recording: Some(recording),
+            metrics: Arc::clone(&door.metrics),
+            slug: permit.server().slug.clone(),
+            admission: None,
+            stream: None,
             dispatched: None,
             first_byte: None,
             answer_size: 0,
+        }
+    }
+
+    /// The call counts among those to its server.
+    pub(crate) fn admitted(&mut self, admission: Admission) {
+        self.admission = Some(admission);
+    }
+
+    /// The answer is a stream: its server is well, however long it takes.
+    pub(crate) fn streams(&mut self) {
+        self.stream = Some(self.metrics.stream());
+        if let Some(admission) = &mut self.admission {
+            admission.succeeded();
         }
     }
 
@@ -77,6 +111,18 @@ impl Call {
             .dispatched
             .zip(self.first_byte)
             .map(|(sent, came)| came.duration_since(sent));
+        if let Some(admission) = &mut self.admission {
+            admission.ended(&outcome, self.first_byte.is_some());
+        }
+        let added = self
+            .dispatched
+            .map(|dispatched| dispatched.duration_since(self.arrival));
+        let times = CallTimes {
+            total: self.arrival.elapsed(),
+            added,
+            upstream,
+        };
+        self.metrics.call_ended(&self.slug, &outcome, times);
         recording.completed(Draft {
             traceparent: Some(self.traceparent.clone()),
             tenant: Some(self.tenant.clone()),

@@ -9,18 +9,20 @@ use std::{
 use http::Request as HttpRequest;
 use jiff::Timestamp;
 use onedoor_connect::{Lease, PooledBody, RequestBody, SendError};
+use onedoor_exchange::TokenB;
 use onedoor_model::{
-    audit::{Caller, NotDispatchedReason, Outcome, ToolCalled, UpstreamFault},
+    audit::{Caller, CancelCause, NotDispatchedReason, Outcome, ToolCalled, UpstreamFault},
     decide::{CallPermit, Permit, decide},
     envelope::Draft,
     ids::CallId,
 };
 use onedoor_registry::Boot;
 use onedoor_wire::{bearer::BearerToken, trace::TraceContext};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     door::Door,
-    exchange::TokenB,
+    http_tools::UploadFault,
     refusal::{Failure, Reason},
 };
 
@@ -43,6 +45,8 @@ pub(crate) struct Dispatch<'a> {
     pub(crate) trace: &'a TraceContext,
     pub(crate) arrival: Instant,
     pub(crate) recorded: Recorded<'a>,
+    /// How a client in a session cancels the call.
+    pub(crate) cancelled: Option<&'a CancellationToken>,
 }
 
 /// What a call's record says of the request itself.
@@ -76,23 +80,43 @@ impl Dispatch<'_> {
         let mut watch = Watch::new(
             &self.door.registry,
             self.permit.principal(),
-            self.permit.request(),
+            Some(self.permit.request()),
             first_byte,
             now,
             &self.door.draining,
-        );
+        )
+        .cancelled_by(self.cancelled);
         let audit_wait = tokio::time::Instant::now() + AUDIT_WAIT;
         let room = tokio::select! {
             room = self.door.recorder.reserve() => room.map_err(|_| Reason::AuditUnavailable)?,
             () = tokio::time::sleep_until(audit_wait) => return Err(Reason::Overloaded.into()),
             cut = watch.cut() => return Err(cut.reason().into()),
         };
+        let settings = Arc::clone(self.door.registry.snapshot().settings());
+        let (server, version) = (self.permit.server(), self.permit.version());
+        let admitted = self
+            .door
+            .upstreams
+            .admit(server.id, version.number, &settings, Instant::now());
         let traceparent = self.trace.parent.to_string();
         let (recording, acknowledged) = room
             .called(self.record(&traceparent))
             .map_err(|_| Reason::AuditUnavailable)?;
-        let tenant = self.permit.principal().tenant.clone();
-        let mut call = Call::new(self.call, self.arrival, traceparent, tenant, recording);
+        let mut call = Call::new(
+            self.door,
+            self.permit,
+            self.call,
+            self.arrival,
+            traceparent,
+            recording,
+        );
+        match admitted {
+            Ok(admission) => call.admitted(admission),
+            Err(refusal) => {
+                call.not_dispatched(refusal.not_dispatched());
+                return Err(refusal.into());
+            }
+        }
 
         // While the record is on its way into the log: Token B, and a connection.
         let prepared = {
@@ -137,6 +161,12 @@ impl Dispatch<'_> {
             .exchange
             .obtain(self.permit.entitlement(), self.token_a, self.call, &snapshot, now)
             .await;
+        let strategy = self.permit.version().manifest.strategy;
+        let result = obtained
+            .as_ref()
+            .map(drop)
+            .map_err(onedoor_exchange::NoTokenB::not_dispatched);
+        self.door.metrics.token_b(strategy, result);
         obtained.map_err(|error| {
             tracing::warn!(error = &error as &dyn std::error::Error, call = %self.call, "no Token B");
             (error.not_dispatched(), Failure::from(error))
@@ -153,6 +183,7 @@ impl Dispatch<'_> {
     ) -> Result<http::Response<PooledBody>, (Outcome, Reason)> {
         let mut lease = lease;
         let mut fresh = false;
+        let upload = request.extensions().get::<UploadFault>().cloned();
         loop {
             self.still_permitted()
                 .map_err(|reason| (Outcome::NotDispatched(NotDispatchedReason::Revoked), reason))?;
@@ -178,6 +209,10 @@ impl Dispatch<'_> {
                         .map_err(|reason| (not_dispatched, reason))?;
                 }
                 SendError::NotSent { .. } => return Err((not_dispatched, unreachable)),
+                // The client's body broke off, and the request with it: not the upstream's fault.
+                SendError::MaybeSent { .. } if upload.is_some_and(|upload| upload.get().is_some()) => {
+                    return Err((Outcome::Cancelled(CancelCause::Client), unreachable));
+                }
                 SendError::MaybeSent { source } => {
                     tracing::warn!(error = &source as &dyn std::error::Error, call = %self.call, "upstream failed");
                     return Err((Outcome::UpstreamError(UpstreamFault::Unreachable), unreachable));

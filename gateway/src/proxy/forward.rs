@@ -9,6 +9,7 @@ use http::{
     header::{AUTHORIZATION, CONTENT_TYPE},
 };
 use onedoor_connect::RequestBody;
+use onedoor_exchange::TokenB;
 use onedoor_model::{
     audit::{Outcome, UpstreamFault},
     decide::{CallPermit, Method as McpMethod},
@@ -24,7 +25,6 @@ use onedoor_wire::{
 
 use crate::{
     door::Door,
-    exchange::TokenB,
     refusal::{Failure, Reason},
 };
 
@@ -35,7 +35,7 @@ use super::{
 };
 
 /// Bytes stand for "no arguments" where a request has none.
-const NO_ARGUMENTS: &str = "{}";
+pub(crate) const NO_ARGUMENTS: &str = "{}";
 
 /// A permitted call, and what it is made from.
 pub(crate) struct Forward<'a> {
@@ -65,6 +65,7 @@ impl Forward<'_> {
                 operation: McpMethod::CallTool.name(),
                 arguments: arguments.as_bytes(),
             },
+            cancelled: None,
         };
         let dispatched = dispatch.run(|token| self.http_request(token)).await?;
         Ok(self.answer(dispatched).await?)

@@ -9,8 +9,10 @@ mod stream;
 mod upstream;
 mod watch;
 
+pub(crate) use answer::{json, outcome};
 pub(crate) use call::{Call, new_span};
 pub(crate) use dispatch::{Dispatch, Dispatched, Recorded};
-pub(crate) use forward::Forward;
-pub(crate) use pools::Pools;
-pub(crate) use upstream::{CALL_ID, call_id_header};
+pub(crate) use forward::{Forward, NO_ARGUMENTS, end, fail, fault_of, media_type};
+pub(crate) use pools::{NoPool, Pools};
+pub(crate) use upstream::{CALL_ID, Fresh, call_id_header, connection, name_call, target};
+pub(crate) use watch::{Cut, Watch};

@@ -58,12 +58,13 @@ enum Next {
 
 /// Answers with the upstream's stream.
 pub(super) fn respond(
-    call: Call,
+    mut call: Call,
     watch: Watch,
     body: PooledBody,
     expected: Expected,
     limits: &Limits,
 ) -> Response {
+    call.streams();
     let mut keep_alive = interval_at(tokio::time::Instant::now() + KEEP_ALIVE_EVERY, KEEP_ALIVE_EVERY);
     keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let max_event = usize::try_from(limits.sse_event_bytes).unwrap_or(usize::MAX);

@@ -1,6 +1,9 @@
 //! Connections to upstreams for those who hold a permit.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use http::{HeaderMap, HeaderValue, Uri};
 use onedoor_connect::{AddressPolicy, Lease};
@@ -29,21 +32,32 @@ pub(crate) async fn connection(
 ) -> Result<Lease, Reason> {
     let unreachable = Reason::Upstream(UpstreamFault::Unreachable);
     let version = entitlement.version();
+    let server = entitlement.server();
+    let settings = Arc::clone(door.registry.snapshot().settings());
     let pool = door
         .pools
-        .of(entitlement.server(), version)
-        .map_err(|_| unreachable)?;
-    let settings = Arc::clone(door.registry.snapshot().settings());
+        .of(server, version, settings.upstream_tls.get(&server.slug))
+        .map_err(|error| {
+            tracing::error!(error = &error as &dyn std::error::Error, server = %server.slug, "no connections");
+            unreachable
+        })?;
     let policy = AddressPolicy::allowing(&settings.internal_networks);
+    let begun = Instant::now();
     let until = tokio::time::Instant::now() + Duration::from_millis(version.manifest.timeouts.connect_ms);
     let lease = match fresh {
         Fresh::Yes => pool.acquire_fresh(policy, until).await,
         Fresh::No => pool.acquire(policy, until).await,
     };
-    lease.map_err(|error| {
-        tracing::warn!(error = &error as &dyn std::error::Error, %call, "no connection");
-        unreachable
-    })
+    match lease {
+        Ok(lease) => {
+            door.metrics.connected(&server.slug, begun.elapsed());
+            Ok(lease)
+        }
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, %call, "no connection");
+            Err(unreachable)
+        }
+    }
 }
 
 /// Adds the headers that tell an upstream which call and which trace a request belongs to.

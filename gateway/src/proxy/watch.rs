@@ -23,12 +23,15 @@ pub(crate) struct Watch {
     registry: Arc<Registry>,
     progress: watch::Receiver<Progress>,
     principal: Arc<Principal>,
-    request: Request,
+    /// What has to stay permitted; none where it is enough that the caller is not blocked.
+    request: Option<Request>,
     end: Pin<Box<Sleep>>,
     deadline: Instant,
     /// When Token A ends, and with it whatever it opened.
     token_end: Instant,
     draining: CancellationToken,
+    /// Cancelled by the client itself; in a session its going away does not say so.
+    cancelled: CancellationToken,
 }
 
 /// Why a call was ended.
@@ -44,13 +47,15 @@ pub(crate) enum Cut {
     TokenExpired,
     /// The replica stops.
     Draining,
+    /// The client cancelled it.
+    Cancelled,
 }
 
 impl Watch {
     pub(crate) fn new(
         registry: &Arc<Registry>,
         principal: &Arc<Principal>,
-        request: &Request,
+        request: Option<&Request>,
         deadline: Instant,
         now: Timestamp,
         draining: &CancellationToken,
@@ -61,12 +66,26 @@ impl Watch {
             registry: Arc::clone(registry),
             progress: registry.progress(),
             principal: Arc::clone(principal),
-            request: request.clone(),
+            request: request.cloned(),
             end: Box::pin(sleep_until(deadline.min(token_end))),
             deadline,
             token_end,
             draining: draining.clone(),
+            cancelled: CancellationToken::new(),
         }
+    }
+
+    /// Lets the client cancel what is watched.
+    pub(crate) fn cancelled_by(mut self, cancelled: Option<&CancellationToken>) -> Self {
+        if let Some(cancelled) = cancelled {
+            self.cancelled = cancelled.clone();
+        }
+        self
+    }
+
+    /// When the call's time is up.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline.min(self.token_end)
     }
 
     /// Moves the deadline; the call never outlives its token.
@@ -84,15 +103,27 @@ impl Watch {
                     if changed.is_err() || self.registry.is_stopped() {
                         return Cut::Stale;
                     }
-                    if let Err(reason) = decide(&self.registry.snapshot(), &self.principal, &self.request) {
+                    if let Err(reason) = self.decide() {
                         return Cut::Revoked(reason);
                     }
                 }
                 () = self.draining.cancelled() => return Cut::Draining,
+                () = self.cancelled.cancelled() => return Cut::Cancelled,
                 () = self.end.as_mut() => {
                     return if self.token_end <= self.deadline { Cut::TokenExpired } else { Cut::TimedOut };
                 }
             }
+        }
+    }
+}
+
+impl Watch {
+    fn decide(&self) -> Result<(), DenialReason> {
+        let snapshot = self.registry.snapshot();
+        match &self.request {
+            Some(request) => decide(&snapshot, &self.principal, request).map(drop),
+            None if snapshot.is_blocked(&self.principal) => Err(DenialReason::Blocked),
+            None => Ok(()),
         }
     }
 }
@@ -105,6 +136,7 @@ impl Cut {
             Self::TimedOut => Outcome::TimedOut,
             Self::TokenExpired => Outcome::Cancelled(CancelCause::TokenExpired),
             Self::Draining => Outcome::Cancelled(CancelCause::Drained),
+            Self::Cancelled => Outcome::Cancelled(CancelCause::Client),
         }
     }
 
@@ -113,6 +145,7 @@ impl Cut {
         match self {
             Self::Revoked(_) | Self::Stale => NotDispatchedReason::Revoked,
             Self::TimedOut | Self::TokenExpired | Self::Draining => NotDispatchedReason::Deadline,
+            Self::Cancelled => NotDispatchedReason::ClientGone,
         }
     }
 
@@ -124,6 +157,7 @@ impl Cut {
             Self::TimedOut => Reason::UpstreamTimeout,
             Self::TokenExpired => Reason::TokenExpired,
             Self::Draining => Reason::Draining,
+            Self::Cancelled => Reason::Cancelled,
         }
     }
 }

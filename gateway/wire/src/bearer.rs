@@ -12,6 +12,10 @@ pub const MAX_TOKEN: usize = 16 * 1024;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct BearerToken<'a>(&'a str);
 
+/// A bearer token that outlives its request. Prints as nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OwnedToken(Box<str>);
+
 /// Why there is no token to check. The caller's fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum BearerFault {
@@ -74,10 +78,30 @@ impl<'a> BearerToken<'a> {
             .map_err(|_| BearerFault::InvalidCharacter)
     }
 
+    /// The same token, for work that goes on when its request is gone.
+    #[must_use]
+    pub fn into_owned(self) -> OwnedToken {
+        OwnedToken(self.0.into())
+    }
+
     /// The token's text. It must reach no log, no file, no upstream.
     #[must_use]
     pub fn expose(&self) -> &'a str {
         self.0
+    }
+}
+
+impl OwnedToken {
+    /// The token as it came.
+    #[must_use]
+    pub fn borrowed(&self) -> BearerToken<'_> {
+        BearerToken(&self.0)
+    }
+}
+
+impl fmt::Debug for OwnedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OwnedToken(…)")
     }
 }
 

@@ -97,7 +97,9 @@ impl RegistryEntry {
             | Change::BlockRemoved(_)
             | Change::IssuerTrusted(_)
             | Change::IssuerDistrusted(_)
-            | Change::SettingsChanged(_)) => serde_json::to_string(change),
+            | Change::SettingsChanged(_)
+            | Change::LogRestored(_)
+            | Change::RestoreAccepted(_)) => serde_json::to_string(change),
         }
     }
 }
@@ -106,6 +108,8 @@ impl Subject {
     fn of(change: &Change, before: &State, after: &State) -> Self {
         match change {
             Change::LogCreated(created) => Self::other(Aggregate::Log, &created.log),
+            Change::LogRestored(restored) => Self::other(Aggregate::Log, &restored.log),
+            Change::RestoreAccepted(accepted) => Self::other(Aggregate::Log, &accepted.log),
             Change::ServerRegistered(submitted) | Change::ServerUpdated(submitted) => {
                 let slug = match after.server(submitted.server) {
                     Some(server) => Some(server.slug.clone()),
@@ -203,7 +207,7 @@ fn won(before: &State, envelope: &Envelope<RegistryEvent>, verdict: &Verdict) ->
 fn touched(state: &State, change: &Change) -> Vec<Touched> {
     let server = |id| state.server(id).cloned().map(Touched::Server);
     let rows = match change {
-        Change::LogCreated(_) => [None, None],
+        Change::LogCreated(_) | Change::LogRestored(_) | Change::RestoreAccepted(_) => [None, None],
         Change::ServerRegistered(submitted) | Change::ServerUpdated(submitted) => {
             let id = submitted.server;
             let latest = state.server(id).and_then(|server| server.latest()).cloned();

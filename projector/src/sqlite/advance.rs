@@ -111,6 +111,14 @@ pub(super) async fn enlist(
     position(connection, stream, partition).await
 }
 
+/// The log's id, if there is one.
+pub(super) async fn log(connection: &mut SqliteConnection) -> Result<Option<LogId>, sqlx::Error> {
+    let row = sqlx::query("SELECT log_id FROM meta")
+        .fetch_optional(connection)
+        .await?;
+    row.map(|row| column::named(&row, "log_id")).transpose()
+}
+
 /// Takes the log's id, unless there is one.
 pub(super) async fn adopt(connection: &mut SqliteConnection, log: LogId) -> Result<LogId, sqlx::Error> {
     sqlx::query("INSERT INTO meta (one, log_id) VALUES (1, ?) ON CONFLICT DO NOTHING")

@@ -61,6 +61,14 @@ impl Store {
         Ok(advance::position(&mut *self.readers.acquire().await?, stream, partition).await?)
     }
 
+    /// The log that it is a projection of; none before it has followed one.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub async fn log(&self) -> Result<Option<LogId>, StoreError> {
+        Ok(advance::log(&mut *self.readers.acquire().await?).await?)
+    }
+
     /// Completes once the record at `offset` is projected by a projector of this store or its clones. Where none runs, never: wait
     /// with a deadline. Cancel-safe.
     pub async fn reached(&self, stream: Stream, partition: Partition, offset: Offset) {

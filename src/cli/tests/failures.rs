@@ -145,9 +145,8 @@ async fn nobody_there_is_told() {
     for args in [["server", "show", "finance"], ["server", "disable", "finance"]] {
         let ran = onedoor(&[args.as_slice(), &["--url", &url]].concat()).await;
         assert_eq!(ran.code, 6);
-        let expected = format!(
-            "error: cannot reach {url}: is `onedoor dev` running? (Connection refused (os error 111))\n"
-        );
+        let expected =
+            format!("error: cannot reach {url}: is Onedoor running? (Connection refused (os error 111))\n");
         assert_eq!(
             ran.err, expected,
             "nothing was sent, so nothing can have been done"
@@ -218,7 +217,7 @@ async fn a_token_follows_no_redirect() {
 #[tokio::test]
 async fn an_address_that_cannot_be_used_is_wrong_usage() {
     for url in [
-        "https://door.example",
+        "https://me:secret@door.example",
         "ftp://door.example",
         "http://me:secret@door.example",
     ] {

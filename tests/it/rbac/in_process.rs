@@ -1,6 +1,8 @@
 //! A million decisions of the rule itself.
 
 use onedoor_model::decide::{Operation, Permit, Request, Snapshot, decide, visible_tools};
+use onedoor_model::manifest::HttpMethod;
+use onedoor_model::path::CanonicalPath;
 use onedoor_model::registry::Stage;
 use onedoor_tests::{
     oracle::{BUGS, Oracle},
@@ -115,17 +117,24 @@ fn answers(snapshot: &Snapshot, caller: &Caller) -> String {
     for slug in SLUGS {
         for stage in [Stage::Production, Stage::Qa] {
             for tool in TOOLS {
-                let operation = Operation::CallTool(tool.to_owned().try_into().unwrap());
-                let request = Request {
-                    server: slug.to_owned().try_into().unwrap(),
-                    stage,
-                    operation,
+                let may_in = |operation| {
+                    let request = Request {
+                        server: slug.to_owned().try_into().unwrap(),
+                        stage,
+                        operation,
+                    };
+                    let principal = caller.principal.as_ref();
+                    let decision = principal.map(|principal| decide(snapshot, principal, &request));
+                    matches!(decision, Some(Ok(Permit::CallTool(_))))
                 };
-                let decision = caller
-                    .principal
-                    .as_ref()
-                    .map(|principal| decide(snapshot, principal, &request));
-                let may = matches!(decision, Some(Ok(Permit::CallTool(_))));
+                let in_mcp = may_in(Operation::CallTool(tool.to_owned().try_into().unwrap()));
+                let in_http = may_in(Operation::CallRoute {
+                    method: HttpMethod::Get,
+                    path: CanonicalPath::parse(&format!("/{tool}")).unwrap(),
+                });
+                // A server speaks one of the two.
+                assert!(!(in_mcp && in_http), "{slug} {stage} {tool}");
+                let may = in_mcp || in_http;
                 let is_listed = listed.iter().any(|visible| {
                     (
                         visible.server.slug.as_str(),

@@ -163,7 +163,10 @@ async fn headers_must_agree_with_the_body_and_come_once() {
             let body: Value = serde_json::from_str(&answer.body).unwrap();
             assert_eq!(
                 body["error"]["data"],
-                json!({ "supported": ["2026-07-28"], "requested": "2027-01-01" })
+                json!({
+                    "supported": ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26"],
+                    "requested": "2027-01-01",
+                })
             );
         }
     }

@@ -3,10 +3,10 @@
 use std::{future::pending, time::Duration};
 
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
 
 use super::{
     Received, Seen,
+    connection::Connection,
     http::{LAST_CHUNK, STREAM_HEAD, answer, chunk, event, write},
 };
 
@@ -101,7 +101,7 @@ impl Behaviour {
     }
 
     /// Does it. Whether the connection goes on.
-    pub(super) async fn act(self, stream: &mut TcpStream, request: &Received, seen: &Seen) -> bool {
+    pub(super) async fn act(self, stream: &mut impl Connection, request: &Received, seen: &Seen) -> bool {
         let good = result(&request.body);
         let json = |status: &str, body: &Value| answer(status, "application/json", &body.to_string());
         match self {
@@ -141,7 +141,7 @@ impl Behaviour {
                 pending().await
             }
             Self::Resets => {
-                stream.set_zero_linger().unwrap();
+                stream.reset();
                 false
             }
             Self::Closes => false,

@@ -1,15 +1,12 @@
 //! Reading requests and writing answers by hand.
 
 use parking_lot::Mutex;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::Received;
+use super::{Received, connection::Connection};
 
 /// Reads one request; none once the connection has ended. Every byte read is kept, those of half a request too.
-pub(super) async fn read(stream: &mut TcpStream, kept: &Mutex<Vec<u8>>) -> Option<Received> {
+pub(super) async fn read(stream: &mut impl Connection, kept: &Mutex<Vec<u8>>) -> Option<Received> {
     let mut bytes = Vec::new();
     let mut buffer = vec![0; 16 << 10];
     loop {
@@ -39,7 +36,7 @@ fn whole(bytes: &[u8]) -> Option<Received> {
 }
 
 /// Writes bytes; a gateway that has gone does not matter. Whether they went out.
-pub(super) async fn write(stream: &mut TcpStream, bytes: impl AsRef<[u8]>) -> bool {
+pub(super) async fn write(stream: &mut impl Connection, bytes: impl AsRef<[u8]>) -> bool {
     stream.write_all(bytes.as_ref()).await.is_ok()
 }
 

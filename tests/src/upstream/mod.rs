@@ -1,20 +1,21 @@
 //! Upstreams at the network's edge: they read bytes and write bytes, and keep every byte they have read.
 
 mod behaviour;
+mod connection;
 mod http;
 
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use rustls::ServerConfig;
 use serde_json::Value;
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Notify,
-    task::JoinSet,
-};
+use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
+
+use tokio_rustls::TlsAcceptor;
 
 pub use behaviour::Behaviour;
 
+use self::connection::Connection;
 use crate::manifest::Manifest;
 
 /// An upstream that behaves as the tool called says ([`Behaviour`]). Dropped, it closes its connections.
@@ -49,8 +50,21 @@ pub struct Received {
 impl Upstream {
     /// Starts one.
     pub async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    /// Starts one that speaks TLS, for `localhost`.
+    pub async fn start_tls(config: ServerConfig) -> Self {
+        Self::start_with(Some(TlsAcceptor::from(Arc::new(config)))).await
+    }
+
+    async fn start_with(tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+        let address = listener.local_addr().unwrap();
+        let url = match tls {
+            None => format!("http://{address}/mcp"),
+            Some(_) => format!("https://localhost:{}/mcp", address.port()),
+        };
         let seen = Arc::<Seen>::default();
         let mut tasks = JoinSet::new();
         let shared = Arc::clone(&seen);
@@ -58,7 +72,15 @@ impl Upstream {
             // Dropped with the upstream, and all its connections with it.
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                connections.spawn(serve(stream, Arc::clone(&shared)));
+                let seen = Arc::clone(&shared);
+                match tls.clone() {
+                    None => connections.spawn(serve(stream, seen)),
+                    Some(tls) => connections.spawn(async move {
+                        if let Ok(stream) = tls.accept(stream).await {
+                            serve(stream, seen).await;
+                        }
+                    }),
+                };
                 while connections.try_join_next().is_some() {}
             }
         });
@@ -118,7 +140,7 @@ impl Received {
     }
 }
 
-async fn serve(mut stream: TcpStream, seen: Arc<Seen>) {
+async fn serve(mut stream: impl Connection, seen: Arc<Seen>) {
     while let Some(received) = http::read(&mut stream, &seen.bytes).await {
         let behaviour = Behaviour::of(received.tool());
         seen.requests.lock().push(received.clone());

@@ -43,7 +43,7 @@ fn a_user_gets_a_token_for_the_api_the_scope_names() {
             "{scope}"
         );
         assert_eq!(grant.subject, Subject::User(&ANALYST));
-        assert_eq!(grant.client, &MCP_CLIENT);
+        assert_eq!(grant.client, Client::Listed(&MCP_CLIENT));
     }
 }
 
@@ -119,7 +119,10 @@ fn every_refusal_has_its_aadsts_number() {
 fn a_secret_makes_an_app_only_token() {
     let body = app("client_secret=demo-batch-secret&scope=api://onedoor/.default");
     let grant = decided(TokenVersion::V2, &body).unwrap();
-    assert_eq!((grant.subject, grant.client), (Subject::App, &BATCH));
+    assert_eq!(
+        (grant.subject, grant.client),
+        (Subject::App(&BATCH), Client::Listed(&BATCH))
+    );
 }
 
 #[test]

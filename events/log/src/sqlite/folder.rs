@@ -13,6 +13,9 @@ use crate::error::OpenError;
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 
+/// The file whose lock keeps other processes out.
+pub(super) const LOCK: &str = "lock";
+
 /// A folder that belongs to this process as long as this value lives.
 #[derive(Debug)]
 pub(super) struct Folder {
@@ -71,7 +74,7 @@ fn make(path: &Path) -> io::Result<PathBuf> {
 }
 
 fn lock(folder: &Path) -> Result<File, OpenError> {
-    let path = folder.join("lock");
+    let path = folder.join(LOCK);
     let io = |source| OpenError::Io {
         path: path.clone(),
         source,

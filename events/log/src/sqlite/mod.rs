@@ -4,6 +4,7 @@
 //! An append is acknowledged when SQLite's write-ahead log, which holds it, is flushed (`synchronous = FULL`). Checkpoints run on
 //! the writer's connection between commits, about every 4 MiB, so that the write-ahead log starts over and does not grow.
 
+mod copy;
 mod database;
 mod folder;
 mod reader;
@@ -12,7 +13,7 @@ mod store;
 mod tests;
 mod writer;
 
-use std::{path::Path, sync::Arc};
+use std::{io, path::Path, sync::Arc};
 
 use bytes::Bytes;
 use onedoor_model::ids::Offset;
@@ -62,6 +63,22 @@ impl SqliteLog {
     #[must_use]
     pub fn commits(&self, stream: Stream) -> u64 {
         self.lane(stream).queue.commits()
+    }
+
+    /// Copies the log in a folder into another one, which is made, while its owner goes on appending.
+    ///
+    /// # Errors
+    /// [`OpenError`]
+    pub async fn copy(folder: &Path, into: &Path) -> Result<(), OpenError> {
+        copy::copy(folder, into).await
+    }
+
+    /// Whether a process has the log in a folder open.
+    ///
+    /// # Errors
+    /// The system cannot say.
+    pub fn is_in_use(folder: &Path) -> io::Result<bool> {
+        copy::is_in_use(folder)
     }
 
     async fn open_with(folder: &Path, options: Options, durability: Durability) -> Result<Self, OpenError> {

@@ -9,5 +9,5 @@ mod tests;
 
 pub use method::{METHODS, Method, Resource};
 pub use permit::{CallPermit, Entitlement, ListPermit, Permit};
-pub use rule::{DenialReason, Operation, Request, VisibleTool, decide, visible_tools};
+pub use rule::{DenialReason, Operation, Request, VisibleTool, decide, sought, visible_tools};
 pub use snapshot::Snapshot;

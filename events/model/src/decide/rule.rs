@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::{Slug, ToolName},
-    manifest::Tool,
+    manifest::{HttpMethod, ServerKind, Tool},
+    path::CanonicalPath,
     principal::Principal,
     registry::{Grant, Server, ServerVersion, Stage},
 };
@@ -24,7 +25,7 @@ pub struct Request {
     pub operation: Operation,
 }
 
-/// An operation of the table [`super::METHODS`].
+/// An operation: of the table [`super::METHODS`] on an MCP server, or a request of a plain HTTP service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// Say what the server can do.
@@ -33,6 +34,13 @@ pub enum Operation {
     ListTools,
     /// Call a tool.
     CallTool(ToolName),
+    /// Call the tool of a plain HTTP service that a request is for.
+    CallRoute {
+        /// Its method.
+        method: HttpMethod,
+        /// Its path within the service.
+        path: CanonicalPath,
+    },
 }
 
 /// Why a request is refused. The true reason: what the caller is told is the door's affair.
@@ -41,10 +49,14 @@ pub enum Operation {
 pub enum DenialReason {
     /// A block keeps the user or the client app out.
     Blocked,
+    /// The log was restored from a backup, and no `Security.Admin` has accepted that yet.
+    RestoreNotAccepted,
     /// No server has this slug.
     UnknownServer,
     /// No grant of the caller reaches any tool of the server at this stage.
     ServerNotGranted,
+    /// The server is asked in MCP and speaks plain HTTP, or the other way round.
+    WrongKind,
     /// The server has no version at this stage.
     NoVersion,
     /// The version's tie of audience, origin and owner is not approved.
@@ -74,10 +86,12 @@ pub struct VisibleTool {
 
 impl DenialReason {
     /// All reasons.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Blocked,
+        Self::RestoreNotAccepted,
         Self::UnknownServer,
         Self::ServerNotGranted,
+        Self::WrongKind,
         Self::NoVersion,
         Self::NotApproved,
         Self::UnknownTool,
@@ -92,11 +106,12 @@ impl DenialReason {
         match self {
             Self::UnknownServer
             | Self::ServerNotGranted
+            | Self::WrongKind
             | Self::NoVersion
             | Self::NotApproved
             | Self::UnknownTool
             | Self::ToolNotGranted => true,
-            Self::Blocked | Self::ServerDisabled | Self::ToolDisabled => false,
+            Self::Blocked | Self::RestoreNotAccepted | Self::ServerDisabled | Self::ToolDisabled => false,
         }
     }
 }
@@ -110,9 +125,7 @@ pub fn decide(
     principal: &Arc<Principal>,
     request: &Request,
 ) -> Result<Permit, DenialReason> {
-    if snapshot.is_blocked(principal) {
-        return Err(DenialReason::Blocked);
-    }
+    snapshot.admit(principal)?;
     let server = snapshot
         .server(request.server.as_str())
         .ok_or(DenialReason::UnknownServer)?;
@@ -121,6 +134,9 @@ pub fn decide(
         return Err(DenialReason::ServerNotGranted);
     }
     let version = served(server, request.stage)?;
+    if request.operation.kind() != version.manifest.kind {
+        return Err(DenialReason::WrongKind);
+    }
     let name = match &request.operation {
         Operation::Discover | Operation::ListTools => {
             return if server.disabled.is_some() {
@@ -136,6 +152,10 @@ pub fn decide(
             };
         }
         Operation::CallTool(name) => name,
+        Operation::CallRoute { method, path } => {
+            let tool = version.manifest.routed(*method, path);
+            &tool.ok_or(DenialReason::UnknownTool)?.name
+        }
     };
     let grants = reaching(&grants, name);
     if grants.is_empty() {
@@ -152,10 +172,40 @@ pub fn decide(
     )))
 }
 
-/// Every tool the caller may call, over all servers and both stages, in order of slug, stage and name.
+impl Operation {
+    /// The servers it can be asked of.
+    fn kind(&self) -> ServerKind {
+        match self {
+            Self::Discover | Self::ListTools | Self::CallTool(_) => ServerKind::Mcp,
+            Self::CallRoute { .. } => ServerKind::Http,
+        }
+    }
+}
+
+impl VisibleTool {
+    /// What it is called in.
+    #[must_use]
+    pub fn kind(&self) -> ServerKind {
+        self.version.manifest.kind
+    }
+}
+
+/// The tool that a request is for, whoever asks; for the record of a denial.
+#[must_use]
+pub fn sought<'s>(snapshot: &'s Snapshot, request: &Request) -> Option<&'s Arc<Tool>> {
+    let server = snapshot.server(request.server.as_str())?;
+    let manifest = &served(server, request.stage).ok()?.manifest;
+    match &request.operation {
+        Operation::Discover | Operation::ListTools => None,
+        Operation::CallTool(name) => manifest.tools.get(name),
+        Operation::CallRoute { method, path } => manifest.routed(*method, path),
+    }
+}
+
+/// Every tool the caller may call, over all servers of both kinds and both stages, in order of slug, stage and name.
 #[must_use]
 pub fn visible_tools(snapshot: &Snapshot, principal: &Principal) -> Vec<VisibleTool> {
-    if snapshot.is_blocked(principal) {
+    if snapshot.admit(principal).is_err() {
         return Vec::new();
     }
     let stages = |server| [(server, Stage::Production), (server, Stage::Qa)];

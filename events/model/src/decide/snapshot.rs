@@ -5,6 +5,9 @@ use std::{
     sync::Arc,
 };
 
+use imbl::OrdMap;
+
+use super::DenialReason;
 use crate::{
     ids::{IssuerName, LogId, Revision, ServerId, Slug, TenantId},
     principal::Principal,
@@ -15,10 +18,13 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Snapshot {
     log: Option<LogId>,
+    /// Set while nobody has accepted that the log was restored.
+    held: bool,
     revision: Revision,
     servers: BTreeMap<Slug, Arc<Server>>,
     grants: HashMap<Holder, Vec<Arc<Grant>>>,
     blocks: HashMap<BlockTarget, Vec<Block>>,
+    epochs: OrdMap<BlockTarget, Revision>,
     issuers: BTreeMap<IssuerName, Arc<Issuer>>,
     settings: Arc<Settings>,
 }
@@ -45,6 +51,7 @@ impl Snapshot {
         }
         Self {
             log: state.log(),
+            held: state.unaccepted_restore().is_some(),
             revision: state.revision().unwrap_or_default(),
             servers: state
                 .servers()
@@ -52,6 +59,7 @@ impl Snapshot {
                 .collect(),
             grants,
             blocks,
+            epochs: state.epochs().clone(),
             issuers: state
                 .issuers()
                 .map(|i| (i.value.name.clone(), Arc::clone(&i.value)))
@@ -94,21 +102,24 @@ impl Snapshot {
         &self.settings
     }
 
+    /// Whether this caller may call anything at all.
+    ///
+    /// # Errors
+    /// Nothing is served while a restored log is not accepted; a block keeps the caller out.
+    pub fn admit(&self, principal: &Principal) -> Result<(), DenialReason> {
+        if self.held {
+            Err(DenialReason::RestoreNotAccepted)
+        } else if self.is_blocked(principal) {
+            Err(DenialReason::Blocked)
+        } else {
+            Ok(())
+        }
+    }
+
     /// Whether a block keeps this caller out.
     #[must_use]
     pub fn is_blocked(&self, principal: &Principal) -> bool {
-        let client = BlockTarget::Client {
-            issuer: principal.issuer.clone(),
-            client: principal.client.clone(),
-        };
-        let user = principal.user.as_ref().map(|user| BlockTarget::User {
-            issuer: principal.issuer.clone(),
-            tenant: principal.tenant.clone(),
-            user: user.clone(),
-        });
-        [Some(client), user]
-            .into_iter()
-            .flatten()
+        targets(principal)
             .filter_map(|target| self.blocks.get(&target))
             .flatten()
             .any(|block| {
@@ -116,6 +127,16 @@ impl Snapshot {
                     .not_before
                     .is_none_or(|not_before| principal.issued_at < not_before)
             })
+    }
+
+    /// The revision at which this caller was last blocked, as a user or by client app, though the block may be gone; 0 for one who never
+    /// was. What was obtained for a caller in an earlier epoch is not used again.
+    #[must_use]
+    pub fn epoch(&self, principal: &Principal) -> Revision {
+        targets(principal)
+            .filter_map(|target| self.epochs.get(&target).copied())
+            .max()
+            .unwrap_or_default()
     }
 
     /// The servers, by slug.
@@ -140,4 +161,18 @@ impl Snapshot {
         held.sort_by_key(|grant| grant.id);
         held
     }
+}
+
+/// The blocks that would keep a caller out.
+fn targets(principal: &Principal) -> impl Iterator<Item = BlockTarget> {
+    let client = BlockTarget::Client {
+        issuer: principal.issuer.clone(),
+        client: principal.client.clone(),
+    };
+    let user = principal.user.clone().map(|user| BlockTarget::User {
+        issuer: principal.issuer.clone(),
+        tenant: principal.tenant.clone(),
+        user,
+    });
+    std::iter::once(client).chain(user)
 }

@@ -46,18 +46,22 @@ proptest! {
                 .map(|tool| (tool.server.slug.to_string(), tool.stage, tool.tool.name.to_string()))
                 .collect();
             for slug in ["finance", "hr", "none"] {
+                let http = world.servers.iter().any(|server| server.slug == slug && server.http);
                 for stage in [Stage::Qa, Stage::Production] {
                     let mut callable = BTreeSet::new();
                     for tool in TOOLS {
                         let allowed = oracle(&world, words, slug, stage == Stage::Qa, tool);
-                        let decided = ask(&snapshot, &caller, slug, stage, Operation::CallTool(name(tool)));
+                        let decided = ask(&snapshot, &caller, slug, stage, call(http, tool));
                         prop_assert_eq!(decided.is_ok(), allowed, "{} {} {} {:?}", slug, stage, tool, decided);
                         // What is listed is what can be called, on every list there is.
                         prop_assert_eq!(listed.contains(&(slug.to_owned(), stage, tool.to_owned())), allowed);
                         if let Ok(Permit::CallTool(permit)) = &decided {
                             prop_assert!(!permit.grants().is_empty());
                         }
-                        if allowed {
+                        // In what the server does not speak, it is not there.
+                        let reason = ask(&snapshot, &caller, slug, stage, call(!http, tool)).unwrap_err();
+                        prop_assert!(!allowed || reason == DenialReason::WrongKind && reason.is_hidden());
+                        if allowed && !http {
                             callable.insert(tool.to_owned());
                         }
                     }
@@ -78,7 +82,7 @@ proptest! {
         let world = World { grants: Vec::new(), blocks: Vec::new(), ..world };
         let snapshot = Snapshot::of(&state_of(&world));
         for slug in ["finance", "hr", "none"] {
-            for operation in [Operation::Discover, Operation::ListTools, Operation::CallTool(name("read"))] {
+            for operation in [Operation::Discover, Operation::ListTools, call(false, "read"), call(true, "read")] {
                 let reason = ask(&snapshot, &principal(&words), slug, Stage::Production, operation).unwrap_err();
                 prop_assert!(reason.is_hidden(), "{:?}", reason);
             }
@@ -109,12 +113,13 @@ fn a_planted_bug_is_seen() {
             ..world.clone()
         };
         let wrong = oracle(&anywhere, &words, "finance", false, "read");
+        let http = world.servers[0].http;
         let decided = ask(
             &snapshot,
             &principal(&words),
             "finance",
             Stage::Production,
-            Operation::CallTool(name("read")),
+            call(http, "read"),
         );
         disagreements += usize::from(decided.is_ok() != wrong);
     }
@@ -150,6 +155,7 @@ fn a_permit_knows_what_it_was_given_for() {
     let world = World {
         servers: vec![ServerWords {
             slug: "finance",
+            http: false,
             approved: true,
             promoted: true,
             disabled: false,

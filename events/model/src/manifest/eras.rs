@@ -1,6 +1,7 @@
 //! Which revisions of MCP a server speaks.
 
 use super::{
+    ServerKind,
     document::Json,
     faults::{Findings, shown},
     members::{Members, items},
@@ -22,8 +23,16 @@ pub struct Eras {
 }
 
 /// None where the manifest does not say.
-pub(super) fn read(part: Members<'_, '_>, findings: &mut Findings) -> Option<Eras> {
+pub(super) fn read(part: Members<'_, '_>, kind: ServerKind, findings: &mut Findings) -> Option<Eras> {
     let node = part.get("protocolVersions")?;
+    if kind == ServerKind::Http {
+        findings.unacceptable(
+            node.at,
+            "is for MCP servers, not for a plain HTTP service",
+            "remove it",
+        );
+        return None;
+    }
     let Ok(versions) = items(node, HINT, findings) else {
         return None;
     };

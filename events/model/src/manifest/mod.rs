@@ -1,7 +1,8 @@
 //! The manifest: what a tool owner submits to register a server, kept byte for byte.
 //!
 //! It is the official registry's `server.json` (schema 2025-12-11, unchanged) with Onedoor's part under
-//! `_meta["dev.onedoor/server"]`.
+//! `_meta["dev.onedoor/server"]`. An MCP server is the one `streamable-http` remote; a plain HTTP service has no remote, as those are
+//! MCP's, but a member `http` in Onedoor's part and in each tool.
 //!
 //! # Two ways to read one
 //! - [`check`] is for a person who submits one. It holds every rule and reports every fault at once.
@@ -19,6 +20,7 @@
 //! Both are total and deterministic: the same bytes give the same answer on every machine and in every build. Nothing read from a
 //! manifest depends on optional features of `serde_json`, which other packages switch on and off.
 
+mod address;
 mod canonical;
 mod document;
 mod eras;
@@ -26,10 +28,12 @@ mod faults;
 mod headers;
 mod members;
 mod remote;
+mod route;
 mod schema;
 mod schema_rules;
 mod server_json;
 mod server_part;
+mod service;
 mod shape;
 mod timeouts;
 mod tools;
@@ -51,9 +55,13 @@ pub use self::{
     eras::Eras,
     faults::{Fault, Faults, MAX_FAULTS},
     headers::{HeaderKind, McpHeader},
+    route::{HttpMethod, PathTemplate, Route},
     timeouts::Timeouts,
 };
-use crate::ids::{Digest, Scope, Slug, ToolName};
+use crate::{
+    ids::{Digest, Scope, Slug, ToolName},
+    path::CanonicalPath,
+};
 
 /// The name under `_meta` that holds Onedoor's part of a manifest.
 pub const META_KEY: &str = "dev.onedoor/server";
@@ -77,7 +85,10 @@ pub struct Manifest {
     pub slug: Slug,
     /// Who answers for it.
     pub owner: Owner,
-    /// Its MCP endpoint: http or https, with a host, without credentials, query and fragment.
+    /// What it speaks.
+    pub kind: ServerKind,
+    /// Its MCP endpoint, or the base URL of a plain HTTP service: http or https, with a host, without credentials, query and
+    /// fragment.
     pub url: Url,
     /// Whom a Token B for it is meant for.
     pub audience: Audience,
@@ -119,6 +130,17 @@ pub struct Tool {
     pub digest: Digest,
     /// Arguments that are repeated in HTTP headers (`x-mcp-header`), in the order of the schema.
     pub mcp_headers: Vec<McpHeader>,
+    /// Which requests are calls of it: of a plain HTTP service's tools each has one, of others none.
+    pub route: Option<Route>,
+}
+
+/// What a server speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ServerKind {
+    /// MCP over Streamable HTTP.
+    Mcp,
+    /// Plain HTTP: its tools are routes below its URL.
+    Http,
 }
 
 /// Who answers for a server: a team or a person, as the organisation names them.
@@ -192,6 +214,17 @@ fn walk(bytes: &[u8], purpose: Purpose) -> Result<Manifest, Faults> {
 }
 
 impl Manifest {
+    /// The tool that a plain HTTP request is a call of: of the routes that fit, the first in precedence.
+    #[must_use]
+    pub fn routed(&self, method: HttpMethod, path: &CanonicalPath) -> Option<&Arc<Tool>> {
+        let fitting = self.tools.values().filter_map(|tool| {
+            let route = tool.route.as_ref()?;
+            route.fits(method, path).then_some((route, tool))
+        });
+        let (_, tool) = fitting.min_by(|(one, _), (other, _)| one.precedence().cmp(other.precedence()))?;
+        Some(tool)
+    }
+
     /// The part that a `Security.Admin` approves.
     #[must_use]
     pub fn tie(&self) -> Tie {

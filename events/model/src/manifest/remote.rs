@@ -3,9 +3,10 @@
 use url::Url;
 
 use super::{
-    document::{At, Json, Node},
+    address,
+    document::{Json, Node},
     faults::{Findings, Reported, shown},
-    members::{Members, Rest, Text, items},
+    members::{Members, Rest, items},
     shape::{Shape, optional},
 };
 
@@ -13,9 +14,6 @@ const TYPE: &str = "streamable-http";
 const SSE: &str = "sse";
 const REMOTES_HINT: &str = "give one remote, {\"type\": \"streamable-http\", \"url\": \"https://…/mcp\"}";
 const URL_HINT: &str = "give the server's MCP endpoint, such as \"https://finance.example.com/mcp\"";
-
-/// What is wrong with a URL template, and the way out.
-const VARIABLES: (&str, &str) = ("has `{variables}` left", "put in their values");
 
 /// A variable of a URL or header, or a header (`Input` and `KeyValueInput` in one).
 const INPUT: Shape = Shape::Object(
@@ -109,22 +107,7 @@ fn endpoint(remote: &Node<'_>, findings: &mut Findings) -> Result<Url, Reported>
     for header in members.get("headers").map_or(&[][..], Node::items) {
         refuse_header(header, findings);
     }
-    let Text { at, text } = members.required_text("url", URL_HINT, findings)?;
-    let url = Url::parse(text).map_err(|error| {
-        let (message, hint) = if has_variables(text) {
-            (VARIABLES.0.to_owned(), VARIABLES.1)
-        } else {
-            (format!("{} is not a URL: {error}", shown(text)), URL_HINT)
-        };
-        findings.unreadable(at, message, hint)
-    })?;
-    // For these two schemes the `url` crate demands a host.
-    if !matches!(url.scheme(), "https" | "http") {
-        let message = format!("{} is neither https nor http", shown(text));
-        return Err(findings.unreadable(at, message, URL_HINT));
-    }
-    judge_url(at, text, &url, findings);
-    Ok(url)
+    address::read(members, URL_HINT, findings)
 }
 
 /// Onedoor writes every header of an upstream request itself, so a header that the server cannot do without cannot be served.
@@ -148,45 +131,4 @@ fn refuse_header(header: &Node<'_>, findings: &mut Findings) {
         ),
         "have the server work without it: a call carries Token B in `Authorization`",
     );
-}
-
-fn has_variables(url: &str) -> bool {
-    url.contains(['{', '}'])
-}
-
-fn judge_url(at: At, text: &str, url: &Url, findings: &mut Findings) {
-    if has_variables(text) {
-        findings.unacceptable(at, VARIABLES.0, VARIABLES.1);
-        return;
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        findings.unacceptable(
-            at,
-            "holds a user name or a password",
-            "remove them: a call carries Token B, and a manifest is kept for ever",
-        );
-    }
-    if url.fragment().is_some() {
-        findings.unacceptable(
-            at,
-            "has a fragment, which is never sent",
-            "remove what follows `#`",
-        );
-    }
-    if url.query().is_some() {
-        findings.unacceptable(
-            at,
-            "has a query: what is approved is an address, and queries often hold keys",
-            "give the server an address without a query",
-        );
-    }
-    // What an approver reads must be what is called: no `\`, `..`, hidden line break or look-alike host.
-    let normal = url.as_str();
-    if normal != text && normal.strip_suffix('/') != Some(text) {
-        findings.unacceptable(
-            at,
-            format!("{} is not written in normal form", shown(text)),
-            format!("write {}", shown(normal)),
-        );
-    }
 }

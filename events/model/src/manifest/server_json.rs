@@ -3,11 +3,11 @@
 //! Source: <https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json>.
 
 use super::{
-    META_KEY, Manifest,
+    META_KEY, Manifest, ServerKind,
     document::Node,
     faults::{Findings, Reported, shown},
     members::{Members, Rest, Text},
-    remote, server_part,
+    remote, server_part, service,
     shape::{Field, Shape, optional, required},
 };
 use crate::ids::Digest;
@@ -85,8 +85,12 @@ pub(super) fn read(root: &Node<'_>, digest: Digest, findings: &mut Findings) -> 
         .optional_text("title", TITLE_HINT, findings)
         .map(|text| bounded(text, 100, TITLE_HINT, findings));
     let version = version(members, findings);
-    let url = remote::read(members, findings);
-    let part = part(members, findings).and_then(|node| server_part::read(node, findings));
+    let part = part(members, findings);
+    let (kind, url) = match part.ok().and_then(|node| node.get("http")) {
+        Some(node) => (ServerKind::Http, service::read(node, members, findings)),
+        None => (ServerKind::Mcp, remote::read(members, findings)),
+    };
+    let part = part.and_then(|node| server_part::read(node, kind, findings));
 
     let (url, part) = (url?, part?);
     Ok(Manifest {
@@ -96,6 +100,7 @@ pub(super) fn read(root: &Node<'_>, digest: Digest, findings: &mut Findings) -> 
         version: version?,
         slug: part.slug,
         owner: part.owner,
+        kind,
         url,
         audience: part.audience,
         required_scope: part.required_scope,

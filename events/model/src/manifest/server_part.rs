@@ -6,7 +6,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::{
-    Audience, Eras, Owner, Strategy, Timeouts, Tool,
+    Audience, Eras, Owner, ServerKind, Strategy, Timeouts, Tool,
     document::Node,
     eras,
     faults::{Findings, Reported, shown},
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::ids::{Scope, Slug, ToolName};
 
-const MEMBERS: [&str; 9] = [
+const MEMBERS: [&str; 10] = [
     "slug",
     "owner",
     "audience",
@@ -25,6 +25,7 @@ const MEMBERS: [&str; 9] = [
     "healthPath",
     "timeouts",
     "protocolVersions",
+    "http",
     "tools",
 ];
 
@@ -53,7 +54,11 @@ pub(super) struct ServerPart {
     pub(super) tools: BTreeMap<ToolName, Arc<Tool>>,
 }
 
-pub(super) fn read(node: &Node<'_>, findings: &mut Findings) -> Result<ServerPart, Reported> {
+pub(super) fn read(
+    node: &Node<'_>,
+    kind: ServerKind,
+    findings: &mut Findings,
+) -> Result<ServerPart, Reported> {
     let members = Members::of(
         node,
         "give slug, owner, audience, requiredScope, strategy and tools",
@@ -66,9 +71,9 @@ pub(super) fn read(node: &Node<'_>, findings: &mut Findings) -> Result<ServerPar
     let required_scope = scope(members, findings);
     let strategy = strategy(members, findings);
     let health_path = health_path(members, findings);
-    let eras = eras::read(members, findings);
+    let eras = eras::read(members, kind, findings);
     let timeouts = timeouts::read(members, findings);
-    let tools = tools::read(members, slug.as_ref().ok(), findings);
+    let tools = tools::read(members, slug.as_ref().ok(), kind, findings);
     Ok(ServerPart {
         slug: slug?,
         owner: owner?,

@@ -6,11 +6,12 @@ use std::{
 };
 
 use super::{
-    MAX_TOOLS, Tool, canonical,
+    MAX_TOOLS, ServerKind, Tool, canonical,
     document::{At, Node},
     faults::{Findings, Reported, shown},
     headers,
     members::{Members, Rest, Text, items},
+    route::{self, Route, Routes},
     schema_rules::{self, Role},
     server_json::{ICON, bounded},
     shape::{Shape, optional},
@@ -20,7 +21,7 @@ use crate::ids::{Slug, ToolName};
 /// The most characters of a full tool name, `slug__tool` (MCP 2026-07-28, Tool Names).
 const MAX_FULL_NAME: usize = 128;
 
-const MEMBERS: [&str; 8] = [
+const MEMBERS: [&str; 9] = [
     "name",
     "title",
     "description",
@@ -29,6 +30,7 @@ const MEMBERS: [&str; 8] = [
     "outputSchema",
     "annotations",
     "_meta",
+    "http",
 ];
 
 const ANNOTATIONS: Shape = Shape::Object(
@@ -59,6 +61,7 @@ const OUTPUT_HINT: &str = "give a JSON Schema, or leave it out";
 pub(super) fn read(
     part: Members<'_, '_>,
     slug: Option<&Slug>,
+    kind: ServerKind,
     findings: &mut Findings,
 ) -> Result<BTreeMap<ToolName, Arc<Tool>>, Reported> {
     let node = part.required("tools", TOOLS_HINT, findings)?;
@@ -70,21 +73,23 @@ pub(super) fn read(
         let message = format!("has {} tools, {MAX_TOOLS} are allowed", items.len());
         findings.unacceptable(node.at, message, "split the server in two");
     }
-    let mut names = Names {
-        slug,
-        alike: HashMap::new(),
+    let mut met = Met {
+        kind,
+        names: Names {
+            slug,
+            alike: HashMap::new(),
+        },
+        routes: Routes::default(),
     };
-    let tools: Vec<Result<Tool, Reported>> = items
-        .iter()
-        .map(|item| tool(item, &mut names, findings))
-        .collect();
+    let tools: Vec<Result<Tool, Reported>> =
+        items.iter().map(|item| tool(item, &mut met, findings)).collect();
     tools
         .into_iter()
         .map(|tool| tool.map(|tool| (tool.name.clone(), Arc::new(tool))))
         .collect()
 }
 
-fn tool(node: &Node<'_>, names: &mut Names<'_>, findings: &mut Findings) -> Result<Tool, Reported> {
+fn tool(node: &Node<'_>, met: &mut Met<'_>, findings: &mut Findings) -> Result<Tool, Reported> {
     let members = Members::of(node, TOOLS_HINT, findings)?;
     members.judge_rest(&MEMBERS, Rest::Closed, findings);
     for (name, shape) in &KEPT {
@@ -92,7 +97,7 @@ fn tool(node: &Node<'_>, names: &mut Names<'_>, findings: &mut Findings) -> Resu
             shape.check(node, findings);
         }
     }
-    let name = names.read(members, findings);
+    let name = met.names.read(members, findings);
     let description = description(members, findings);
     let title = members
         .optional_text("title", TITLE_HINT, findings)
@@ -104,10 +109,14 @@ fn tool(node: &Node<'_>, names: &mut Names<'_>, findings: &mut Findings) -> Resu
     let input = input_schema(members, findings);
     let mcp_headers = input.map(|schema| headers::read(schema, findings));
     let output = output_schema(members, findings);
+    let route = route(members, met.kind, findings);
 
-    let output = output?;
+    let (name, output, route) = (name?, output?, route?);
+    if let Some(route) = &route {
+        met.routes.add(route::place(node), &name, route, findings);
+    }
     Ok(Tool {
-        name: name?,
+        name,
         title: title.or_else(|| annotated_title.map(str::to_owned)),
         description: description?,
         input_schema: input?.raw.to_owned(),
@@ -116,7 +125,27 @@ fn tool(node: &Node<'_>, names: &mut Names<'_>, findings: &mut Findings) -> Resu
         definition: node.raw.to_owned(),
         digest: canonical::digest(node),
         mcp_headers: mcp_headers?,
+        route,
     })
+}
+
+fn route(
+    members: Members<'_, '_>,
+    kind: ServerKind,
+    findings: &mut Findings,
+) -> Result<Option<Route>, Reported> {
+    match (kind, members.get("http")) {
+        (ServerKind::Http, _) => route::read(members, findings).map(Some),
+        (ServerKind::Mcp, Some(node)) => {
+            findings.unacceptable(
+                node.at,
+                "is for tools of a plain HTTP service, and this is an MCP server",
+                "remove it",
+            );
+            Ok(None)
+        }
+        (ServerKind::Mcp, None) => Ok(None),
+    }
 }
 
 fn description(members: Members<'_, '_>, findings: &mut Findings) -> Result<String, Reported> {
@@ -148,6 +177,13 @@ fn output_schema<'n, 'd>(
         schema_rules::judge(node, Role::Output, findings);
     }
     Ok(Some(node))
+}
+
+/// What the tools so far have taken.
+struct Met<'s> {
+    kind: ServerKind,
+    names: Names<'s>,
+    routes: Routes,
 }
 
 /// The names met so far.

@@ -1,10 +1,10 @@
 //! Commands: what a person asks of the registry, in the words of the API, and the change each one asks for.
 
-use crate::ids::{BlockId, GrantId, IssuerName, ServerId, Slug, TenantId, ToolName, VersionNumber};
+use crate::ids::{BlockId, GrantId, IssuerName, LogId, ServerId, Slug, TenantId, ToolName, VersionNumber};
 
 use super::{
-    Block, BlockChosen, Change, Grant, GrantChosen, Issuer, IssuerChosen, ManifestSubmitted, ServerChosen,
-    Settings, Stage, State, Subject, ToolChosen, VersionChosen,
+    Block, BlockChosen, Change, Grant, GrantChosen, Issuer, IssuerChosen, ManifestSubmitted, RestoreAccepted,
+    ServerChosen, Settings, Stage, State, Subject, ToolChosen, VersionChosen,
 };
 
 /// What is asked for. Fresh ids come with it, as the model makes none.
@@ -65,6 +65,9 @@ pub enum Command {
         name: IssuerName,
     },
     Set(Box<Settings>),
+    AcceptRestore {
+        log: LogId,
+    },
 }
 
 /// The command names a server that is not registered.
@@ -138,6 +141,7 @@ impl Command {
             Self::Trust(issuer) => Change::IssuerTrusted(issuer),
             Self::Distrust { name } => Change::IssuerDistrusted(IssuerChosen { name }),
             Self::Set(settings) => Change::SettingsChanged(settings),
+            Self::AcceptRestore { log } => Change::RestoreAccepted(RestoreAccepted { log }),
         })
     }
 }

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use crate::{
     envelope::{EventData, read_data},
     ids::{
-        AggregateVersion, BlockId, CommandId, Digest, GrantId, IssuerName, LogId, ServerId, ToolName,
+        AggregateVersion, BlockId, CommandId, Digest, GrantId, IssuerName, LogId, Offset, ServerId, ToolName,
         VersionNumber,
     },
 };
@@ -61,6 +61,8 @@ pub enum Change {
     IssuerTrusted(Box<Issuer>),
     IssuerDistrusted(IssuerChosen),
     SettingsChanged(Box<Settings>),
+    LogRestored(LogRestored),
+    RestoreAccepted(RestoreAccepted),
 }
 
 /// The first event of every log.
@@ -68,6 +70,40 @@ pub enum Change {
 #[serde(rename_all = "camelCase")]
 pub struct LogCreated {
     /// The log's id.
+    pub log: LogId,
+}
+
+/// A log that was made again from a backup, and is another log since: revisions of the two mean different things. What was appended
+/// after the backup is lost. Nothing is served until a `Security.Admin` has accepted that: a block or a disabled server may be among it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LogRestored {
+    /// The log's new id.
+    pub log: LogId,
+    /// The log that the backup was made of.
+    pub from: LogId,
+    /// What the backup held.
+    pub restored: Ends,
+    /// What the projection that was there before had seen of that log; none where there was no projection of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<Ends>,
+}
+
+/// Where the streams of a log end: how many events each has had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ends {
+    /// Of `registry`: the revision after the last.
+    pub registry: Offset,
+    /// Of `audit`.
+    pub audit: Offset,
+}
+
+/// A restored log may be served from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RestoreAccepted {
+    /// The new id of the log.
     pub log: LogId,
 }
 
@@ -154,7 +190,9 @@ impl Change {
             | Self::GrantAdded(_)
             | Self::BlockRemoved(_)
             | Self::IssuerTrusted(_)
-            | Self::SettingsChanged(_) => false,
+            | Self::SettingsChanged(_)
+            | Self::LogRestored(_)
+            | Self::RestoreAccepted(_) => false,
         }
     }
 }
@@ -215,6 +253,8 @@ kinds! {
     IssuerTrusted => "dev.onedoor.IssuerTrusted.v1",
     IssuerDistrusted => "dev.onedoor.IssuerDistrusted.v1",
     SettingsChanged => "dev.onedoor.SettingsChanged.v1",
+    LogRestored => "dev.onedoor.LogRestored.v1",
+    RestoreAccepted => "dev.onedoor.RestoreAccepted.v1",
 }
 
 #[derive(Deserialize)]

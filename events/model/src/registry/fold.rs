@@ -103,6 +103,10 @@ impl State {
             (_, None) => return Err(FoldError::NoBeginning),
         };
         let verdict = self.take(offset, event);
+        let log = match (&event.data.change, &verdict) {
+            (Change::LogRestored(restored), Verdict::Effective) => restored.log,
+            (_, Verdict::Effective | Verdict::Duplicate | Verdict::Refused(_)) => log,
+        };
         self.origin = Some((log, offset));
         Ok(verdict)
     }
@@ -191,6 +195,11 @@ impl State {
                 Some(settings) => settings.changed.version(),
                 None => AggregateVersion::NONE,
             },
+            Change::LogRestored(_) => AggregateVersion::NONE,
+            Change::RestoreAccepted(accepted) => match self.unaccepted_restore() {
+                Some(restore) if restore.value.log == accepted.log => restore.changed.version(),
+                Some(_) | None => return Err(missing("unaccepted restore", accepted.log)),
+            },
         })
     }
 
@@ -247,7 +256,12 @@ impl State {
                     Err(missing("issuer", issuer))
                 }
             }
+            Change::LogRestored(restored) if self.log() != Some(restored.from) => {
+                Err(missing("log", restored.from))
+            }
             Change::LogCreated(_)
+            | Change::LogRestored(_)
+            | Change::RestoreAccepted(_)
             | Change::ServerDisabled(_)
             | Change::ServerEnabled(_)
             | Change::ServerRetired(_)
@@ -310,6 +324,7 @@ impl State {
             }
             Change::BlockAdded(block) => {
                 self.blocks.insert(block.id, versioned(block.clone(), touch));
+                self.epochs.insert(block.target.clone(), touch.revision);
             }
             Change::BlockRemoved(chosen) => {
                 self.blocks.remove(&chosen.id);
@@ -324,6 +339,8 @@ impl State {
                 self.issuers.remove(&chosen.name);
             }
             Change::SettingsChanged(settings) => self.settings = Some(versioned((**settings).clone(), touch)),
+            Change::LogRestored(restored) => self.unaccepted_restore = Some(versioned(*restored, touch)),
+            Change::RestoreAccepted(_) => self.unaccepted_restore = None,
         }
         Ok(())
     }

@@ -16,8 +16,8 @@ pub use entity::{
     Subject,
 };
 pub use event::{
-    BlockChosen, Change, CommandStamp, GrantChosen, IssuerChosen, LogCreated, ManifestSubmitted,
-    RegistryEvent, ServerChosen, ToolChosen, VersionChosen,
+    BlockChosen, Change, CommandStamp, Ends, GrantChosen, IssuerChosen, LogCreated, LogRestored,
+    ManifestSubmitted, RegistryEvent, RestoreAccepted, ServerChosen, ToolChosen, VersionChosen,
 };
 pub use fold::{Conflict, FoldError, Verdict};
 pub use secret::{InvalidSecretRef, SecretPlace, SecretRef};

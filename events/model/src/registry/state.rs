@@ -15,7 +15,7 @@ use crate::{
     principal::{Actor, ActorKey},
 };
 
-use super::{Block, Conflict, Grant, Issuer, Settings};
+use super::{Block, BlockTarget, Conflict, Grant, Issuer, LogRestored, Settings};
 
 /// Everything the registry knows at one revision.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -25,9 +25,14 @@ pub struct State {
     pub(super) slugs: OrdMap<Slug, ServerId>,
     pub(super) grants: OrdMap<GrantId, Arc<Versioned<Grant>>>,
     pub(super) blocks: OrdMap<BlockId, Arc<Versioned<Block>>>,
+    /// Where each target was last blocked. Kept when the block goes: what was obtained before stays out of reach.
+    #[serde(serialize_with = "as_pairs")]
+    pub(super) epochs: OrdMap<BlockTarget, Revision>,
     /// Issuers are shared with every snapshot: who is the same value is the same issuer, unchanged.
     pub(super) issuers: OrdMap<IssuerName, Arc<Versioned<Arc<Issuer>>>>,
     pub(super) settings: Option<Arc<Versioned<Settings>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) unaccepted_restore: Option<Arc<Versioned<LogRestored>>>,
     #[serde(serialize_with = "as_pairs")]
     pub(super) commands: OrdMap<CommandKey, CommandRecord>,
 }
@@ -170,6 +175,12 @@ impl State {
         self.blocks.get(&id)
     }
 
+    /// Where each user and client app that ever was blocked was blocked last.
+    #[must_use]
+    pub fn epochs(&self) -> &OrdMap<BlockTarget, Revision> {
+        &self.epochs
+    }
+
     /// All trusted issuers, by name.
     pub fn issuers(&self) -> impl Iterator<Item = &Arc<Versioned<Arc<Issuer>>>> {
         self.issuers.values()
@@ -185,6 +196,12 @@ impl State {
     #[must_use]
     pub fn settings(&self) -> Option<&Arc<Versioned<Settings>>> {
         self.settings.as_ref()
+    }
+
+    /// How this log came about, where it was restored and nobody has accepted that yet: nothing may be served.
+    #[must_use]
+    pub fn unaccepted_restore(&self) -> Option<&Arc<Versioned<LogRestored>>> {
+        self.unaccepted_restore.as_ref()
     }
 
     /// What became of a command, if it was ever given.
@@ -224,9 +241,9 @@ impl Server {
     }
 }
 
-fn as_pairs<S: serde::Serializer>(
-    commands: &OrdMap<CommandKey, CommandRecord>,
+fn as_pairs<K: Serialize + Ord, V: Serialize, S: serde::Serializer>(
+    map: &OrdMap<K, V>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(commands.iter())
+    serializer.collect_seq(map.iter())
 }

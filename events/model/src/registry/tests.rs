@@ -1,9 +1,11 @@
 //! The fold and its arbitration rule.
 
 mod log;
+mod restore;
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
+use jiff::Timestamp;
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -12,7 +14,7 @@ use super::*;
 use crate::{
     decide::Snapshot,
     ids::{AggregateVersion, BlockId, GrantId, LogId, Offset, Slug, VersionNumber},
-    principal::Actor,
+    principal::{Actor, Principal},
 };
 
 fn passed(expected: u64, actual: u64) -> Verdict {
@@ -207,6 +209,65 @@ fn what_is_referred_to_must_be_there() {
         log.give("f", 0, Change::BlockAdded(block)),
         missing("issuer other")
     );
+}
+
+#[test]
+fn a_block_raises_the_epoch_of_whom_it_is_for_and_its_end_does_not_lower_it() {
+    let mut log = Log::with_finance();
+    let caller = |user: Option<&str>, client: &str| Principal {
+        issuer: name("idp"),
+        tenant: name("t"),
+        user: user.map(name),
+        display_name: None,
+        client: name(client),
+        groups: BTreeSet::new(),
+        roles: BTreeSet::new(),
+        scopes: BTreeSet::new(),
+        token_id: "token".to_owned(),
+        issued_at: Timestamp::UNIX_EPOCH,
+        expires_at: Timestamp::UNIX_EPOCH,
+    };
+    let (ada_by_app, app, bob_by_other) = (
+        caller(Some("ada"), "app"),
+        caller(None, "app"),
+        caller(Some("bob"), "other"),
+    );
+    let block = |n: u128, target: BlockTarget| {
+        let id = BlockId(Uuid::from_u128(n));
+        Change::BlockAdded(Block {
+            id,
+            target,
+            not_before: None,
+        })
+    };
+    let epochs = |log: &Log| {
+        let snapshot = Snapshot::of(&log.state);
+        [&ada_by_app, &app, &bob_by_other].map(|principal| snapshot.epoch(principal).0)
+    };
+    assert_eq!(epochs(&log), [0, 0, 0]);
+    let ada = BlockTarget::User {
+        issuer: name("idp"),
+        tenant: name("t"),
+        user: name("ada"),
+    };
+    log.give("user", 0, block(1, ada.clone()));
+    let first = log.state.revision().unwrap().0;
+    assert_eq!(epochs(&log), [first, 0, 0]);
+    let unblock = Change::BlockRemoved(BlockChosen {
+        id: BlockId(Uuid::from_u128(1)),
+    });
+    assert_eq!(log.give("unblock", first, unblock), Verdict::Effective);
+    assert_eq!(epochs(&log), [first, 0, 0], "raised for good");
+    let by_app = BlockTarget::Client {
+        issuer: name("idp"),
+        client: name("app"),
+    };
+    log.give("client", 0, block(2, by_app));
+    let second = log.state.revision().unwrap().0;
+    assert_eq!(epochs(&log), [second, second, 0], "whoever calls by it");
+    log.give("again", 0, block(3, ada));
+    let third = log.state.revision().unwrap().0;
+    assert_eq!(epochs(&log), [third, second, 0]);
 }
 
 #[test]

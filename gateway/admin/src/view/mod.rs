@@ -3,8 +3,10 @@
 mod block;
 mod call;
 mod grant;
+mod health;
 mod history;
 mod issuer;
+mod log;
 mod manifest;
 mod server;
 mod settings;
@@ -14,8 +16,10 @@ pub(crate) use self::{
     block::{BlockList, BlockView},
     call::CallList,
     grant::{GrantList, GrantView},
+    health::HealthView,
     history::HistoryList,
     issuer::{IssuerList, IssuerView},
+    log::LogView,
     manifest::{CheckView, compare},
     server::{ServerList, ServerStatus, ServerView},
     settings::SettingsView,

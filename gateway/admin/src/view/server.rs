@@ -9,8 +9,11 @@ use onedoor_model::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::TouchView;
-use crate::text::{FromText, Wrong};
+use super::{HealthView, TouchView};
+use crate::{
+    Probes,
+    text::{FromText, Wrong},
+};
 
 /// A page of servers.
 #[derive(Debug, Serialize, ToSchema)]
@@ -65,6 +68,10 @@ pub(crate) struct ServerView {
     /// Set for good when it was retired.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retired: Option<TouchView>,
+    /// How the version shown answers its probes; absent where it is not probed. Not of the server's record, so no part of what the ETag
+    /// names: read it without `If-None-Match`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health: Option<HealthView>,
     /// Its tools.
     pub tools: Vec<ToolView>,
     /// When it came.
@@ -221,6 +228,7 @@ impl ServerView {
                 .collect(),
             disabled: server.disabled.as_ref().map(TouchView::of),
             retired: server.retired.as_ref().map(TouchView::of),
+            health: None,
             tools: manifest
                 .tools
                 .values()
@@ -229,6 +237,17 @@ impl ServerView {
             registered: TouchView::of(&server.registered),
             changed: TouchView::of(&server.changed),
         })
+    }
+
+    /// With what probes say of the version that is shown.
+    #[must_use]
+    pub(crate) fn probed(self, server: &Server, probes: &dyn Probes) -> Self {
+        let shown = server.production().or_else(|| server.latest());
+        let health = shown.and_then(|version| probes.health(server.id, version.number));
+        Self {
+            health: health.map(HealthView::from),
+            ..self
+        }
     }
 }
 

@@ -1,7 +1,8 @@
-//! What is registered beside servers: grants, blocks, issuers, settings.
+//! What is registered beside servers: grants, blocks, issuers, settings; and what is only known of servers.
 
 use http::StatusCode;
-use serde_json::json;
+use onedoor_admin::Health;
+use serde_json::{Value, json};
 
 use crate::world::{World, grant};
 
@@ -272,4 +273,26 @@ async fn settings_are_what_is_sent() {
         answer.pointers(),
         ["/limits/bodyBytes", "/limits/page", "/tokenBSeconds"]
     );
+}
+
+#[tokio::test]
+async fn servers_are_shown_with_what_probes_say() {
+    let world = World::new().await;
+    world.register("finance", "team-a").await;
+    let health = async || {
+        let shown = world.admin("GET", "/servers/finance").send().await;
+        let listed = world.admin("GET", "/servers").send().await;
+        let shown = shown.expect(StatusCode::OK)["health"].clone();
+        assert_eq!(shown, listed.expect(StatusCode::OK)["servers"][0]["health"]);
+        shown
+    };
+    assert_eq!(health().await, Value::Null, "not probed");
+    for (up, state) in [(true, "up"), (false, "down")] {
+        let since = "2026-11-24T10:00:00Z".parse().unwrap();
+        *world.probed.0.lock() = Some(Health { up, since });
+        assert_eq!(
+            health().await,
+            json!({ "state": state, "since": "2026-11-24T10:00:00Z" })
+        );
+    }
 }

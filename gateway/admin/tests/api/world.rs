@@ -8,13 +8,13 @@ use axum::{
     extract::ConnectInfo,
 };
 use http::{HeaderMap, Method, Request, StatusCode, header};
-use onedoor_admin::{Denied, DeniedRequest, Deps, Refused as Why};
+use onedoor_admin::{Denied, DeniedRequest, Deps, Health, Probes, Refused as Why};
 use onedoor_authn::Verifier;
 use onedoor_connect::{Connector, Roots};
 use onedoor_log::{EventLog, Partition, Stream};
 use onedoor_model::{
     envelope::Envelope,
-    ids::{AggregateVersion, Digest, Offset},
+    ids::{AggregateVersion, Digest, Offset, ServerId, VersionNumber},
     principal::Actor,
     registry::{Command, CommandStamp, RegistryEvent, Settings},
 };
@@ -28,6 +28,7 @@ use tower::ServiceExt as _;
 use uuid::Uuid;
 
 use crate::{
+    first_admins::first_admin,
     gated_log::GatedLog,
     issuer::{ADMIN, Provider},
 };
@@ -42,6 +43,7 @@ pub(crate) struct World {
     pub(crate) log: Arc<GatedLog>,
     pub(crate) store: Store,
     pub(crate) refused: Arc<Refused>,
+    pub(crate) probed: Arc<Probed>,
     pub(crate) router: Router,
     _folder: TempDir,
     tasks: Vec<AbortOnDropHandle<()>>,
@@ -50,6 +52,10 @@ pub(crate) struct World {
 /// The refusals that were told, as "operation, user, source, reason".
 #[derive(Debug, Default)]
 pub(crate) struct Refused(Mutex<Vec<String>>);
+
+/// What probes say of every server; nothing at first.
+#[derive(Debug, Default)]
+pub(crate) struct Probed(pub(crate) Mutex<Option<Health>>);
 
 /// An answer.
 #[derive(Debug)]
@@ -94,6 +100,12 @@ impl Denied for Refused {
     }
 }
 
+impl Probes for Probed {
+    fn health(&self, _: ServerId, _: VersionNumber) -> Option<Health> {
+        *self.0.lock()
+    }
+}
+
 impl World {
     /// With everything that runs beside it.
     pub(crate) async fn new() -> Self {
@@ -130,11 +142,15 @@ impl World {
         }
         let provider = Provider::start().await;
         let refused = Arc::new(Refused::default());
+        let probed = Arc::new(Probed::default());
         let router = onedoor_admin::router(Deps {
             registry: Arc::clone(&registry),
             store: store.clone(),
             verifier: Arc::new(Verifier::new(Connector::new(Roots::Given(Vec::new())).unwrap())),
             denied: Arc::clone(&refused) as Arc<dyn Denied>,
+            probes: Arc::clone(&probed) as Arc<dyn Probes>,
+            // There throughout, so that all other tests show that it changes nothing for others.
+            first_admins: Arc::from([first_admin()]),
         });
         let world = Self {
             provider,
@@ -142,6 +158,7 @@ impl World {
             log,
             store,
             refused,
+            probed,
             router,
             _folder: folder,
             tasks,

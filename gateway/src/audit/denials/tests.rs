@@ -45,7 +45,7 @@ fn denied(user: &str) -> (ActorKey, Draft<CallDenied>) {
 async fn recorded(refuse: impl FnOnce(&Denials)) -> Vec<DenialEvent> {
     let log: Arc<dyn EventLog> = Arc::new(MemoryLog::new(onedoor_log::Options::default()));
     let boot = Boot::new("test".parse().unwrap());
-    let (denials, task) = Denials::new(Arc::clone(&log), &boot);
+    let (denials, task) = Denials::new(Arc::clone(&log), &boot, Arc::new(Metrics::new()));
     refuse(&denials);
     let stop = CancellationToken::new();
     stop.cancel();

@@ -106,7 +106,11 @@ impl Faulty {
 
 fn recorder(log: &Arc<Faulty>) -> Recorder {
     let boot = Boot::new("test".parse().unwrap());
-    let (recorder, task) = Recorder::new(Arc::clone(log) as Arc<dyn EventLog>, &boot);
+    let (recorder, task) = Recorder::new(
+        Arc::clone(log) as Arc<dyn EventLog>,
+        &boot,
+        Arc::new(Metrics::new()),
+    );
     tokio::spawn(task.run());
     recorder
 }

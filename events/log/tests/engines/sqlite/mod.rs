@@ -1,5 +1,6 @@
 //! The contract over `sqlite://`, and what only a log on disk must do: be there again, be nobody else's, stay in shape under load.
 
+mod copying;
 mod damage;
 mod load;
 mod reopening;

@@ -5,12 +5,15 @@ use std::{collections::BTreeSet, sync::Arc};
 use proptest::prelude::*;
 use uuid::Uuid;
 
+use super::Operation;
 use crate::{
     envelope::{Envelope, Producer},
     ids::{
         AggregateVersion, BlockId, BootId, Digest, EventId, GrantId, LogId, Offset, ReplicaName, ServerId,
         VersionNumber,
     },
+    manifest::HttpMethod,
+    path::CanonicalPath,
     principal::{Actor, Principal},
     registry::{
         Algorithm, Block, BlockTarget, Change, CommandStamp, Grant, Issuer, LogCreated, ManifestSubmitted,
@@ -40,6 +43,8 @@ pub(super) struct World {
 #[derive(Clone, Debug)]
 pub(super) struct ServerWords {
     pub(super) slug: &'static str,
+    /// A plain HTTP service.
+    pub(super) http: bool,
     pub(super) approved: bool,
     pub(super) promoted: bool,
     pub(super) disabled: bool,
@@ -115,17 +120,42 @@ pub(super) fn oracle(world: &World, caller: &CallerWords, slug: &str, qa: bool, 
     allowed
 }
 
-pub(super) fn manifest(slug: &str) -> String {
-    let tool = |name: &str| serde_json::json!({ "name": name, "description": "A tool", "inputSchema": { "type": "object" } });
-    serde_json::json!({
+pub(super) fn manifest(slug: &str, http: bool) -> String {
+    let tool = |name: &str| {
+        let mut tool =
+            serde_json::json!({ "name": name, "description": "A tool", "inputSchema": { "type": "object" } });
+        if http {
+            tool["http"] = serde_json::json!({ "method": "GET", "path": format!("/{name}/{{id}}") });
+        }
+        tool
+    };
+    let mut manifest = serde_json::json!({
         "name": format!("dev.onedoor.test/{slug}"), "description": "A server", "version": "1",
-        "remotes": [{ "type": "streamable-http", "url": "http://127.0.0.1:9000/mcp" }],
         "_meta": { "dev.onedoor/server": {
             "slug": slug, "owner": "team", "audience": "api://x", "requiredScope": "x.read",
             "strategy": "gateway-issued", "tools": [tool("read"), tool("write")],
         }},
-    })
-    .to_string()
+    });
+    if http {
+        manifest["_meta"]["dev.onedoor/server"]["http"] =
+            serde_json::json!({ "url": "http://127.0.0.1:9000/base" });
+    } else {
+        manifest["remotes"] =
+            serde_json::json!([{ "type": "streamable-http", "url": "http://127.0.0.1:9000/mcp" }]);
+    }
+    manifest.to_string()
+}
+
+/// A call of a tool, in what servers of a kind speak.
+pub(super) fn call(http: bool, tool: &str) -> Operation {
+    if http {
+        Operation::CallRoute {
+            method: HttpMethod::Get,
+            path: CanonicalPath::parse(&format!("/{tool}/1")).unwrap(),
+        }
+    } else {
+        Operation::CallTool(name(tool))
+    }
 }
 
 /// The world as registry events make it.
@@ -184,7 +214,7 @@ pub(super) fn state_of(world: &World) -> State {
         give(
             Change::ServerRegistered(ManifestSubmitted {
                 server,
-                manifest: manifest(words.slug),
+                manifest: manifest(words.slug, words.http),
             }),
             None,
         );
@@ -305,11 +335,11 @@ pub(super) fn one_of<const N: usize>(options: [&'static str; N]) -> impl Strateg
 
 prop_compose! {
     pub(super) fn any_server(slug: &'static str)(
-        approved in prop::bool::weighted(0.8), promoted in prop::bool::weighted(0.7),
+        http in prop::bool::weighted(0.3), approved in prop::bool::weighted(0.8), promoted in prop::bool::weighted(0.7),
         disabled in prop::bool::weighted(0.1), retired in prop::bool::weighted(0.1),
         disabled_tool in prop::option::weighted(0.2, one_of(["read", "write"])),
     ) -> ServerWords {
-        ServerWords { slug, approved, promoted: promoted && approved, disabled, retired, disabled_tool }
+        ServerWords { slug, http, approved, promoted: promoted && approved, disabled, retired, disabled_tool }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Tests of the manifest: the sample that all start from, what is read from it, and the two ways to read.
 
+mod http;
 mod official;
 mod onedoor;
 mod properties;

@@ -152,9 +152,9 @@ proptest! {
 
     #[test]
     fn a_changed_manifest_is_read_or_has_faults_at_places_that_exist(
-        changes in vec((vec(any::<Index>(), 0..9), any_change()), 1..4)
+        changes in vec((vec(any::<Index>(), 0..9), any_change()), 1..4), http: bool,
     ) {
-        let mut manifest = sample();
+        let mut manifest = if http { http::service() } else { sample() };
         for (path, change) in &changes {
             apply(&mut manifest, path, change);
         }
@@ -174,9 +174,9 @@ proptest! {
 
     #[test]
     fn what_the_fold_refuses_is_refused_at_registration_too(
-        changes in vec((vec(any::<Index>(), 0..9), any_change()), 1..3)
+        changes in vec((vec(any::<Index>(), 0..9), any_change()), 1..3), http: bool,
     ) {
-        let mut manifest = sample();
+        let mut manifest = if http { http::service() } else { sample() };
         for (path, change) in &changes {
             apply(&mut manifest, path, change);
         }

@@ -1,0 +1,35 @@
+//! Token B itself.
+
+use std::fmt;
+
+use http::HeaderValue;
+
+/// A token for one tool's audience, for the caller. Never printed.
+#[derive(Clone)]
+pub struct TokenB(HeaderValue);
+
+impl TokenB {
+    /// From a token's text; `None` where it cannot stand in a header.
+    pub(crate) fn bearer(token: &str) -> Option<Self> {
+        let mut value = HeaderValue::try_from(format!("Bearer {token}")).ok()?;
+        value.set_sensitive(true);
+        Some(Self(value))
+    }
+
+    /// The `Authorization` header that carries it.
+    #[must_use]
+    pub fn into_header(self) -> HeaderValue {
+        self.0
+    }
+
+    /// Its size in memory, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl fmt::Debug for TokenB {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenB(…)")
+    }
+}

@@ -1,0 +1,160 @@
+//! What a client in a session sends without waiting for an answer: notifications, and responses to the server's requests.
+
+use std::time::Duration;
+
+use axum::response::Response;
+use http::StatusCode;
+use moka::sync::Cache;
+use onedoor_model::{
+    audit::UpstreamFault,
+    decide::{ListPermit, Method, Permit},
+    ids::Digest,
+};
+use onedoor_wire::{
+    request::RequestId,
+    session::{ClientResponse, Notice, Notification, Sending, write},
+};
+
+use crate::{
+    mcp::{asked::Asked, reply as answers},
+    refusal::{Failure, Reason},
+};
+
+use super::{
+    NoSession, reply,
+    sealed::Asking,
+    state::Session,
+    upstream::{At, Way},
+};
+
+/// How long it is remembered that a request of a server was answered, as long as a session lasts.
+const REMEMBERED: Duration = Duration::from_secs(24 * 3_600);
+
+/// Responses remembered at once.
+const MOST: u64 = 100_000;
+
+/// The server's requests that were answered. That one was ever asked, its sealed id says.
+#[derive(Clone, Debug)]
+pub(crate) struct SpentIds(Cache<Digest, ()>);
+
+impl SpentIds {
+    pub(crate) fn new() -> Self {
+        Self(
+            Cache::builder()
+                .max_capacity(MOST)
+                .time_to_live(REMEMBERED)
+                .build(),
+        )
+    }
+
+    /// Spends an id. Whether it was not spent before.
+    fn spend(&self, session: &Session, id: RequestId<'_>) -> bool {
+        let key = Digest::of(format!("{}\n{}", session.id, id.as_raw()).as_bytes());
+        self.0.entry(key).or_insert(()).is_fresh()
+    }
+}
+
+/// Passes on what concerns the server, and takes the rest.
+pub(super) async fn notification(
+    asked: &Asked<'_>,
+    session: &Session,
+    notification: &Notification<'_>,
+) -> Response {
+    let notice = match notification.notice() {
+        Ok(notice) => notice,
+        Err(fault) => return answers::malformed(None, &fault),
+    };
+    let message = match notice {
+        Notice::Initialized => write::initialized(),
+        Notice::RootsListChanged if session.declared().roots => write::roots_list_changed(),
+        Notice::Progress { params, .. } => write::progress(params),
+        Notice::Cancelled { request_id, reason } => {
+            // A request that is not under way cannot be cancelled, which is no error (MCP 2025-11-25, "Cancellation").
+            let Some(call) = asked.door.in_flight.of(session, request_id) else {
+                return reply::accepted();
+            };
+            let told = tell(asked, &call.session, write::cancelled(request_id, reason)).await;
+            call.token.cancel();
+            return answer(asked, told);
+        }
+        Notice::RootsListChanged | Notice::Other => return reply::accepted(),
+    };
+    if session.is_with_all() {
+        // It concerns no server in particular.
+        return reply::accepted();
+    }
+    let told = tell(asked, session, message).await;
+    answer(asked, told)
+}
+
+/// Passes on a response to a request that the server made in this session, once.
+pub(super) async fn response(
+    asked: &Asked<'_>,
+    session: &Session,
+    response: &ClientResponse<'_>,
+) -> Response {
+    let Some(asking) = Asking::open(&asked.door.seal, session, response.id) else {
+        return reply::not_asked();
+    };
+    let (Some(id), Some(towards)) = (RequestId::parse(&asking.id), session.back_to(asking.target)) else {
+        return reply::not_asked();
+    };
+    if !asked.door.spent_ids.spend(session, response.id) {
+        return reply::not_asked();
+    }
+    let told = tell(asked, &towards, write::response(id, response.outcome)).await;
+    answer(asked, told)
+}
+
+/// Why the server was not told.
+enum NotTold {
+    /// The caller may not use it any more. Recorded.
+    Denied,
+    /// The session is of another version, or the upstream has forgotten it.
+    SessionGone,
+    /// The server, or the identity provider, failed.
+    Failed(Failure),
+}
+
+async fn tell(asked: &Asked<'_>, session: &Session, message: Vec<u8>) -> Result<(), NotTold> {
+    let permit = permit(asked, session)?;
+    let way = Way {
+        door: asked.door,
+        entitlement: permit.entitlement(),
+        call: asked.call,
+    };
+    let token = way.token_b(asked.token).await.map_err(NotTold::Failed)?;
+    let head = way
+        .send(token, Sending::Post, At::of(session), message)
+        .await
+        .map_err(|reason| NotTold::Failed(reason.into()))?;
+    match head.status() {
+        status if status.is_success() => Ok(()),
+        StatusCode::NOT_FOUND => Err(NotTold::SessionGone),
+        _ => Err(NotTold::Failed(Reason::Upstream(UpstreamFault::Status).into())),
+    }
+}
+
+/// Leave to use the session's server, decided anew.
+fn permit(asked: &Asked<'_>, session: &Session) -> Result<ListPermit, NotTold> {
+    let target = session.target.as_ref().ok_or(NotTold::SessionGone)?;
+    let asked = asked.about(target.scope());
+    match asked.decide(Method::ListTools, None) {
+        Ok(Some(Permit::ListTools(permit))) if session.is_served_by(permit.server(), permit.version()) => {
+            Ok(permit)
+        }
+        Ok(_) => Err(NotTold::SessionGone),
+        Err(reason) => {
+            asked.record_denial("a message in a session", None, reason, None);
+            Err(NotTold::Denied)
+        }
+    }
+}
+
+fn answer(asked: &Asked<'_>, told: Result<(), NotTold>) -> Response {
+    match told {
+        Ok(()) => reply::accepted(),
+        Err(NotTold::Denied | NotTold::SessionGone) => reply::no_session(None, NoSession::Unknown),
+        Err(NotTold::Failed(failure)) => reply::not_told(failure.reason, asked.call),
+    }
+}

@@ -1,0 +1,79 @@
+//! Answers that only sessions have.
+
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderValue, StatusCode};
+use onedoor_model::ids::CallId;
+use onedoor_wire::{malformed::code, reply, request::RequestId};
+use serde_json::json;
+
+use crate::{mcp::reply as answers, refusal::Reason};
+
+use super::NoSession;
+
+/// A request without a session it could be of. Clients open another session on 404 (MCP 2025-11-25, "Session Management").
+pub(super) fn no_session(id: Option<RequestId<'_>>, refusal: NoSession) -> Response {
+    let (status, message, reason) = match refusal {
+        NoSession::Missing => (
+            StatusCode::BAD_REQUEST,
+            "Bad Request: no session id",
+            "no_session",
+        ),
+        NoSession::Unknown => (StatusCode::NOT_FOUND, "Session not found", "unknown_session"),
+        NoSession::OtherVersion(fault) => return answers::malformed(id, &fault),
+    };
+    let data = json!({ "reason": reason, "retry": false });
+    answers::json_response(
+        status,
+        reply::error(id, code::INVALID_REQUEST, message, Some(&data)),
+    )
+}
+
+/// A message that was taken and wants no answer.
+pub(super) fn accepted() -> Response {
+    StatusCode::ACCEPTED.into_response()
+}
+
+/// A response to nothing that was asked in this session.
+pub(super) fn not_asked() -> Response {
+    let data = json!({ "reason": "not_asked", "retry": false });
+    let body = reply::error(
+        None,
+        code::INVALID_REQUEST,
+        "No request of this id waits for a response in this session",
+        Some(&data),
+    );
+    answers::json_response(StatusCode::BAD_REQUEST, body)
+}
+
+/// A message that could not be passed on to the server.
+pub(super) fn not_told(reason: Reason, call: CallId) -> Response {
+    let status = match reason.http_status() {
+        StatusCode::OK => StatusCode::BAD_GATEWAY,
+        other => other,
+    };
+    answers::json_response(status, answers::error_body(None, reason, Some(call), None))
+}
+
+/// Names the session that was opened.
+pub(super) fn with_session(mut response: Response, id: &str) -> Response {
+    // Sealed ids are Base64: always a header value.
+    if let Ok(mut value) = HeaderValue::from_str(id) {
+        value.set_sensitive(true);
+        response.headers_mut().insert(SESSION_ID_NAME, value);
+    }
+    response
+}
+
+const SESSION_ID_NAME: http::HeaderName = http::HeaderName::from_static("mcp-session-id");
+
+#[cfg(test)]
+mod tests {
+    use onedoor_wire::session::SESSION_ID;
+
+    use super::*;
+
+    #[test]
+    fn the_header_is_the_protocols() {
+        assert!(SESSION_ID.eq_ignore_ascii_case(SESSION_ID_NAME.as_str()));
+    }
+}

@@ -1,0 +1,341 @@
+//! Streams of a session: passed on event by event, each checked first, under ids of our own.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use axum::{body::Body, response::Response};
+use bytes::Bytes;
+use futures_util::stream;
+use http::{HeaderName, HeaderValue, header::CONTENT_TYPE};
+use http_body_util::BodyExt as _;
+use onedoor_connect::PooledBody;
+use onedoor_model::audit::{CancelCause, Outcome, UpstreamFault};
+use onedoor_wire::{
+    malformed::code,
+    request::{ProgressToken, RequestId},
+    session::{AwaitedInSession, ServerRequest, SessionAnswer, SessionPassage, read_session_answer},
+    sse::{EventId, KEEP_ALIVE, SseItem, SseReader, write_resumable_event},
+};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+
+use crate::{
+    mcp::error_body,
+    metrics::Counted,
+    proxy::{Call, Cut, Watch, fail, outcome},
+    refusal::Reason,
+};
+
+use super::{
+    changes::Changes,
+    in_flight::Flight,
+    sealed::{Answers, Asking, Place},
+    side::Side,
+};
+
+/// How often a silent stream shows that it lives.
+const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
+
+/// A stream on its way to a client.
+pub(super) struct Stream {
+    pub(super) side: Arc<Side>,
+    pub(super) watch: Watch,
+    /// What the upstream sends; none where it has no stream for what answers nothing.
+    pub(super) upstream: Option<PooledBody>,
+    /// The call that it answers, and that has no outcome yet.
+    pub(super) call: Option<Call>,
+    /// The request that it answers.
+    pub(super) answers: Option<Answers>,
+    /// Held while the call may be cancelled.
+    pub(super) _flight: Option<Flight>,
+    /// Tells the client that its tools have changed.
+    pub(super) changes: Option<Changes>,
+    pub(super) max_event: usize,
+}
+
+/// A stream that is being read.
+struct Passing {
+    stream: Stream,
+    reader: SseReader,
+    chunk: Bytes,
+    keep_alive: Interval,
+    /// The upstream gives its events ids, so a client that loses the stream may go on with it.
+    resumable: bool,
+    /// Counts a stream that no call counts.
+    _counted: Option<Counted>,
+}
+
+/// What is dropped when the client goes away.
+struct Held(Option<Passing>);
+
+/// What comes next on the way to the client.
+enum Next {
+    /// Bytes, and more to come.
+    Bytes(Bytes),
+    /// The response, the last event.
+    Last(Bytes, Outcome),
+    /// The upstream broke the protocol, or a stream with a call off.
+    Broken(UpstreamFault),
+    /// The upstream ended a stream that answers nothing.
+    Ended,
+    /// The stream was cut.
+    Cut(Cut),
+}
+
+impl Stream {
+    /// The answer to the client.
+    pub(super) fn respond(mut self) -> Response {
+        let counted = match &mut self.call {
+            Some(call) => {
+                call.streams();
+                None
+            }
+            None => Some(self.side.door.metrics.stream()),
+        };
+        let mut keep_alive = interval_at(Instant::now() + KEEP_ALIVE_EVERY, KEEP_ALIVE_EVERY);
+        keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let passing = Passing {
+            reader: SseReader::resumable(self.max_event),
+            stream: self,
+            chunk: Bytes::new(),
+            keep_alive,
+            resumable: false,
+            _counted: counted,
+        };
+        let events = stream::unfold(Held(Some(passing)), |mut held| async move {
+            let bytes = held.step().await?;
+            Some((Ok::<_, Infallible>(bytes), held))
+        });
+        let mut response = Response::new(Body::from_stream(events));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+        headers.insert(
+            HeaderName::from_static("x-accel-buffering"),
+            HeaderValue::from_static("no"),
+        );
+        response
+    }
+}
+
+impl Held {
+    /// The next bytes for the client; none once the stream has ended.
+    async fn step(&mut self) -> Option<Bytes> {
+        let passing = self.0.as_mut()?;
+        let next = passing.next().await;
+        if let Next::Bytes(bytes) = next {
+            if let Some(call) = &mut passing.stream.call {
+                call.answer_size += bytes.len() as u64;
+            }
+            return Some(bytes);
+        }
+        self.0.take()?.end(next)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(passing) = self.0.take() {
+            passing.left();
+        }
+    }
+}
+
+impl Passing {
+    async fn next(&mut self) -> Next {
+        loop {
+            match self.reader.next(&mut self.chunk) {
+                Ok(Some(item)) => match self.pass(item) {
+                    Some(next) => return next,
+                    None => continue,
+                },
+                Ok(None) => {}
+                Err(_) => return Next::Broken(UpstreamFault::TooLarge),
+            }
+            tokio::select! {
+                biased;
+                cut = self.stream.watch.cut() => return Next::Cut(cut),
+                frame = frame(self.stream.upstream.as_mut()) => match frame {
+                    Some(Ok(frame)) => self.chunk = frame.into_data().unwrap_or_default(),
+                    Some(Err(_)) | None if self.stream.answers.is_none() => return Next::Ended,
+                    // Ended or broken before the answer came.
+                    Some(Err(_)) | None => return Next::Broken(UpstreamFault::Protocol),
+                },
+                notification = changed(self.stream.changes.as_mut()) => {
+                    return Next::Bytes(event(None, None, notification));
+                }
+                _ = self.keep_alive.tick() => return Next::Bytes(Bytes::from_static(KEEP_ALIVE)),
+            }
+        }
+    }
+
+    /// What to send on for one item of the stream; nothing for what has no place in it.
+    fn pass(&mut self, item: SseItem) -> Option<Next> {
+        let (is_message, data, id, retry) = match item {
+            SseItem::Comment => return Some(Next::Bytes(Bytes::from_static(KEEP_ALIVE))),
+            SseItem::Event {
+                is_message,
+                data,
+                id,
+                retry,
+            } => (is_message, data, id, retry),
+        };
+        self.resumable |= id.is_some();
+        let id = id.and_then(|id| self.place(&id));
+        let write = |data: &[u8]| Next::Bytes(event(id.as_ref(), retry, data));
+        if data.is_empty() {
+            // Says where the stream is, and nothing else (MCP 2025-11-25, "priming").
+            return (id.is_some() || retry.is_some()).then(|| write(&[]));
+        }
+        if !is_message {
+            return None;
+        }
+        let side = &self.stream.side;
+        match read_session_answer(&data, &self.awaited()) {
+            SessionPassage::Pass(answer) => match answer {
+                SessionAnswer::Response(response) => {
+                    let outcome = outcome(&response);
+                    Some(Next::Last(event(id.as_ref(), retry, &data), outcome))
+                }
+                SessionAnswer::Progress | SessionAnswer::LogMessage | SessionAnswer::ElicitationComplete => {
+                    Some(write(&data))
+                }
+                SessionAnswer::Request {
+                    request: ServerRequest::Ping,
+                    id,
+                } => {
+                    side.answer(onedoor_wire::reply::result(id.id(), "{}"));
+                    None
+                }
+                SessionAnswer::Request {
+                    request: ServerRequest::Elicitation | ServerRequest::Sampling | ServerRequest::Roots,
+                    id: slot,
+                }
+                | SessionAnswer::Cancelled { request_id: slot } => {
+                    let asking = Asking {
+                        id: slot.id().as_raw().to_owned(),
+                        target: side.session.target_to_seal(),
+                    };
+                    let sealed = asking.seal(&side.door.seal, &side.session)?;
+                    Some(write(&slot.with_id(RequestId::parse(&sealed)?)))
+                }
+            },
+            SessionPassage::Drop(_) => None,
+            SessionPassage::Refuse { id } => {
+                side.answer(onedoor_wire::reply::error(
+                    Some(id),
+                    code::METHOD_NOT_FOUND,
+                    "Method not found",
+                    None,
+                ));
+                None
+            }
+            SessionPassage::Fault(_) => Some(Next::Broken(UpstreamFault::Protocol)),
+        }
+    }
+
+    /// The event id for the client, for the upstream's.
+    fn place(&self, id: &EventId) -> Option<EventId> {
+        let place = Place {
+            event: id.as_str().to_owned(),
+            target: self.stream.side.session.target_to_seal(),
+            answers: self.stream.answers.clone(),
+        };
+        place.seal(&self.stream.side.door.seal, &self.stream.side.session)
+    }
+
+    fn awaited(&self) -> AwaitedInSession<'_> {
+        let answers = self.stream.answers.as_ref();
+        AwaitedInSession {
+            id: answers.and_then(|answers| RequestId::parse(&answers.id)),
+            progress_token: answers
+                .and_then(|answers| answers.progress_token.as_deref())
+                .and_then(ProgressToken::parse),
+            declared: self.stream.side.session.declared(),
+        }
+    }
+
+    /// Ends the stream, and the call that it answers. The last bytes for the client, if there are any.
+    fn end(self, next: Next) -> Option<Bytes> {
+        let answers = self.stream.answers;
+        let error = |reason: Reason, call: &Call| {
+            let id = answers.as_ref().and_then(|answers| RequestId::parse(&answers.id));
+            event(None, None, &error_body(id, reason, Some(call.id), None))
+        };
+        match (next, self.stream.call) {
+            (Next::Bytes(bytes), _) => Some(bytes),
+            (Next::Last(bytes, outcome), Some(mut call)) => {
+                call.answer_size += bytes.len() as u64;
+                call.finish(outcome);
+                Some(bytes)
+            }
+            (Next::Last(bytes, _), None) => Some(bytes),
+            (Next::Broken(fault), Some(call)) => {
+                let last = error(Reason::Upstream(fault), &call);
+                fail(call, fault);
+                Some(last)
+            }
+            (Next::Cut(cut), Some(call)) => {
+                let last = error(cut.reason(), &call);
+                call.finish(cut.outcome());
+                // Nobody waits for the answer of a call that was cancelled (MCP 2025-11-25, "Cancellation").
+                (cut != Cut::Cancelled).then_some(last)
+            }
+            (Next::Ended, Some(call)) => {
+                fail(call, UpstreamFault::Protocol);
+                None
+            }
+            (Next::Broken(_) | Next::Cut(_) | Next::Ended, None) => None,
+        }
+    }
+
+    /// The client went away, which cancels nothing: it may come back for the rest, where the upstream keeps it; else the rest is read
+    /// here, to know how the call ends.
+    fn left(mut self) {
+        let Some(call) = self.stream.call.take() else {
+            return;
+        };
+        let door = Arc::clone(&self.stream.side.door);
+        if self.resumable {
+            return door.parked.park(call, self.stream.watch.deadline());
+        }
+        self.stream.call = Some(call);
+        let tasks = door.tasks.clone();
+        tasks.spawn(async move {
+            loop {
+                match self.next().await {
+                    Next::Bytes(_) => {}
+                    next @ (Next::Last(..) | Next::Broken(_) | Next::Ended | Next::Cut(_)) => {
+                        if let Next::Cut(Cut::TimedOut) = next
+                            && let Some(call) = self.stream.call.take()
+                        {
+                            call.finish(Outcome::Cancelled(CancelCause::Disconnected));
+                        }
+                        self.end(next);
+                        return;
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// The upstream's next frame; never, where there is no upstream.
+async fn frame(
+    upstream: Option<&mut PooledBody>,
+) -> Option<Result<http_body::Frame<Bytes>, <PooledBody as http_body::Body>::Error>> {
+    match upstream {
+        Some(body) => body.frame().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn changed(changes: Option<&mut Changes>) -> &'static [u8] {
+    match changes {
+        Some(changes) => changes.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn event(id: Option<&EventId>, retry: Option<u64>, data: &[u8]) -> Bytes {
+    let mut out = Vec::new();
+    write_resumable_event(id, retry, data, &mut out);
+    Bytes::from(out)
+}

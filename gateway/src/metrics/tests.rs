@@ -1,0 +1,169 @@
+use onedoor_connect::{Connector, Roots};
+use onedoor_exchange::{Exchange, SigningKey};
+use onedoor_model::audit::CancelCause;
+use onedoor_secrets::Secrets;
+
+use crate::upstream::{Upstreams, scene::Scene};
+
+use super::*;
+
+fn times(ms: u64) -> CallTimes {
+    CallTimes {
+        total: Duration::from_millis(ms),
+        added: Some(Duration::from_micros(400)),
+        upstream: None,
+    }
+}
+
+fn exchange() -> Exchange {
+    let folder = tempfile::tempdir().unwrap();
+    let key = SigningKey::load_or_create(&folder.path().join("key")).unwrap();
+    let connector = Connector::new(Roots::Given(Vec::new())).unwrap();
+    Exchange::new("http://door".to_owned(), key, connector, Secrets::default()).unwrap()
+}
+
+async fn page() -> (Scene, Page) {
+    let scene = Scene::new().await;
+    scene.register("finance", 1).await;
+    scene.approve("finance").await;
+    let page = Page {
+        metrics: Arc::new(Metrics::new()),
+        registry: Arc::clone(&scene.registry),
+        upstreams: Arc::new(Upstreams::default()),
+        exchange: Arc::new(exchange()),
+    };
+    (scene, page)
+}
+
+/// The value of a series, as the page shows it.
+fn value(text: &str, series: &str) -> Option<f64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(series))?;
+    line.trim().parse().ok()
+}
+
+#[tokio::test]
+async fn what_was_counted_is_shown() {
+    let (scene, page) = page().await;
+    let metrics = &page.metrics;
+    let finance: Slug = "finance".parse().unwrap();
+    metrics.call_ended(&finance, &Outcome::Succeeded, times(3));
+    metrics.call_ended(&finance, &Outcome::Succeeded, times(7));
+    metrics.call_ended(&finance, &Outcome::Cancelled(CancelCause::Client), times(400_000));
+    metrics.denied(DeniedFor::Rule(DenialReason::ToolNotGranted));
+    metrics.unauthenticated("token_expired");
+    metrics.token_b(Strategy::EntraObo, Err(NotDispatchedReason::ConsentRequired));
+    metrics.audit_appended(12, Duration::from_millis(2));
+    metrics.audit_failed();
+    let (stream, connection) = (metrics.stream(), metrics.connection(Listening::Data));
+    let server = scene.server("finance");
+    let version = server.latest().unwrap().number;
+    let settings = Arc::clone(page.registry.snapshot().settings());
+    let call = page
+        .upstreams
+        .admit(server.id, version, &settings, Instant::now())
+        .unwrap();
+
+    let text = page.text().unwrap();
+    for (series, expected) in [
+        (
+            r#"onedoor_calls_total{server="finance",outcome="succeeded",cause=""}"#,
+            2.0,
+        ),
+        (
+            r#"onedoor_calls_total{server="finance",outcome="cancelled",cause="client"}"#,
+            1.0,
+        ),
+        (
+            r#"onedoor_calls_total{server="finance",outcome="timed_out",cause=""}"#,
+            0.0,
+        ),
+        (
+            r#"onedoor_call_duration_seconds_bucket{le="0.003",server="finance"}"#,
+            1.0,
+        ),
+        (
+            r#"onedoor_call_duration_seconds_bucket{le="0.0075",server="finance"}"#,
+            2.0,
+        ),
+        (
+            r#"onedoor_call_duration_seconds_bucket{le="300.0",server="finance"}"#,
+            2.0,
+        ),
+        (
+            r#"onedoor_call_duration_seconds_bucket{le="+Inf",server="finance"}"#,
+            3.0,
+        ),
+        (r#"onedoor_call_duration_seconds_sum{server="finance"}"#, 400.01),
+        (
+            r#"onedoor_call_added_seconds_bucket{le="0.0005",server="finance"}"#,
+            3.0,
+        ),
+        (
+            r#"onedoor_denied_total{plane="data",reason="tool_not_granted"}"#,
+            1.0,
+        ),
+        (r#"onedoor_denied_total{plane="admin",reason="no_role"}"#, 0.0),
+        (
+            r#"onedoor_authentication_failures_total{reason="token_expired"}"#,
+            1.0,
+        ),
+        (
+            r#"onedoor_token_b_total{strategy="entra-obo",result="consent_required"}"#,
+            1.0,
+        ),
+        (r#"onedoor_token_cache_total{result="hit"}"#, 0.0),
+        ("onedoor_audit_append_seconds_count", 1.0),
+        ("onedoor_audit_events_total", 12.0),
+        ("onedoor_audit_append_failures_total", 1.0),
+        ("onedoor_audit_writable", 0.0),
+        (
+            r#"onedoor_upstream_calls_in_flight{server="finance",version="1"}"#,
+            1.0,
+        ),
+        (
+            r#"onedoor_upstream_breaker_state{server="finance",version="1"}"#,
+            0.0,
+        ),
+        (
+            r#"onedoor_upstream_refused_total{server="finance",version="1",reason="busy"}"#,
+            0.0,
+        ),
+        ("onedoor_registry_revision", 3.0),
+        ("onedoor_registry_followed", 1.0),
+        ("onedoor_streams_open", 1.0),
+        (r#"onedoor_connections_open{plane="data"}"#, 1.0),
+        (r#"onedoor_connections_open{plane="admin"}"#, 0.0),
+    ] {
+        assert_eq!(value(&text, series), Some(expected), "{series}\n{text}");
+    }
+    assert!(!text.contains("onedoor_upstream_up{"), "not probed: not known");
+    assert!(value(&text, "process_resident_memory_bytes").unwrap() > 1e6);
+    assert!(!metrics.is_audit_writable());
+
+    drop((stream, connection, call));
+    let text = page.text().unwrap();
+    assert_eq!(value(&text, "onedoor_streams_open"), Some(0.0));
+    assert_eq!(
+        value(&text, r#"onedoor_connections_open{plane="data"}"#),
+        Some(0.0)
+    );
+}
+
+#[tokio::test]
+async fn the_series_of_a_server_end_with_it() {
+    let (_scene, page) = page().await;
+    let [finance, hr]: [Slug; 2] = ["finance", "hr"].map(|slug| slug.parse().unwrap());
+    for server in [&finance, &hr] {
+        page.metrics.call_ended(server, &Outcome::Succeeded, times(1));
+    }
+    page.metrics.snapshot_swapped(&BTreeSet::from([hr]));
+    let text = page.text().unwrap();
+    assert!(text.contains(r#"server="hr""#) && !text.contains(r#"onedoor_calls_total{server="finance""#));
+}
+
+#[test]
+fn every_reason_to_refuse_is_counted() {
+    for reason in DenialReason::ALL {
+        assert!(DENIED.contains(&DeniedFor::Rule(reason)), "{reason:?}");
+    }
+}

@@ -1,0 +1,193 @@
+//! The two planes: where they listen, what they are called, and that no token crosses a network in plain text by mistake.
+
+use std::{error::Error, net::SocketAddr, path::Path};
+
+use onedoor_gateway::Tls;
+
+use super::{
+    inputs::PlaneInputs,
+    source::{Fault, Faults, Given, Source},
+    url::{Origin, is_host, loopback_hosts},
+};
+
+/// One plane, as it is to be served.
+#[derive(Debug)]
+pub(crate) struct PlaneConfig {
+    /// Where it listens.
+    pub(crate) listen: SocketAddr,
+    /// The `Host` values it answers to.
+    pub(crate) hosts: Vec<String>,
+    /// Its certificate; none: plain text.
+    pub(crate) tls: Option<Tls>,
+}
+
+/// What is said of both planes.
+#[derive(Debug)]
+pub(super) struct Planes {
+    pub(super) public_url: Option<Given<String>>,
+    pub(super) admin_url: Option<Given<String>>,
+    pub(super) plain_text: bool,
+}
+
+/// Both planes without fault.
+#[derive(Debug)]
+pub(super) struct Judged {
+    pub(super) public_url: String,
+    pub(super) admin_url: String,
+    pub(super) data: PlaneConfig,
+    pub(super) admin: PlaneConfig,
+}
+
+/// A listener without fault, before its names are known.
+#[derive(Debug)]
+struct Listening {
+    listen: Given<SocketAddr>,
+    tls: Option<Tls>,
+    hosts: Option<Given<Vec<String>>>,
+}
+
+impl Planes {
+    /// None only where a fault was added.
+    pub(super) fn judge(self, data: PlaneInputs, admin: PlaneInputs, faults: &mut Faults) -> Option<Judged> {
+        let plain_text = self.plain_text;
+        let data = Listening::judge(data, 8080, plain_text, faults);
+        let admin = Listening::judge(admin, 8081, plain_text, faults);
+        let public = match &self.public_url {
+            Some(given) => faults.keep(origin(given, plain_text, data.as_ref())),
+            None => {
+                let hint = "give the URL that clients know the data plane by: publicUrl = \"https://onedoor.example.com\"";
+                faults.add(Fault::missing("publicUrl", hint));
+                None
+            }
+        };
+        let admin_origin = match &self.admin_url {
+            Some(given) => faults.keep(origin(given, plain_text, admin.as_ref())),
+            None => public
+                .as_ref()
+                .zip(admin.as_ref())
+                .and_then(|(public, admin)| public.beside(admin.tls.is_some(), admin.listen.value.port())),
+        };
+        if let (Some(data), Some(admin)) = (&data, &admin)
+            && data.listen.value == admin.listen.value
+            && data.listen.value.port() != 0
+        {
+            faults.add(admin.listen.fault(
+                "is where the data plane listens",
+                "give each plane a port of its own",
+            ));
+        }
+        let (public, admin_origin) = (public?, admin_origin?);
+        Some(Judged {
+            public_url: public.text(),
+            admin_url: admin_origin.text(),
+            data: data?.named(&public),
+            admin: admin?.named(&admin_origin),
+        })
+    }
+}
+
+impl Listening {
+    fn judge(inputs: PlaneInputs, port: u16, plain_text: bool, faults: &mut Faults) -> Option<Self> {
+        let plane = inputs.name;
+        let listen = faults.keep(address(inputs.listen, plane, port));
+        let tls = match (inputs.certificate, inputs.key) {
+            (Some(certificate), Some(key)) => faults.keep(load(&certificate, &key)).map(Some),
+            (None, None) => Some(None),
+            (Some(certificate), None) => {
+                faults.add(certificate.fault("has no key beside it", format!("give {plane}.tls.key, too")));
+                None
+            }
+            (None, Some(key)) => {
+                faults.add(key.fault(
+                    "has no certificate beside it",
+                    format!("give {plane}.tls.certificate, too"),
+                ));
+                None
+            }
+        };
+        if let Some(hosts) = &inputs.hosts {
+            for host in hosts.value.iter().filter(|host| !is_host(host)) {
+                faults.add(hosts.fault(
+                    format!("{host:?} is no host"),
+                    "write onedoor.example.com, or onedoor.example.com:8443",
+                ));
+            }
+        }
+        let (listen, tls) = (listen?, tls?);
+        if tls.is_none() && !plain_text && !listen.value.ip().is_loopback() {
+            faults.add(listen.fault(
+                format!("{} is not on loopback, and {plane} has no certificate", listen.value),
+                format!(
+                    "give {plane}.tls.certificate and {plane}.tls.key; or, where a proxy in front speaks TLS, plainText = true"
+                ),
+            ));
+            return None;
+        }
+        Some(Self {
+            listen,
+            tls,
+            hosts: inputs.hosts,
+        })
+    }
+
+    fn named(self, origin: &Origin) -> PlaneConfig {
+        let listen = self.listen.value;
+        let derived = || {
+            let mut hosts = origin.hosts();
+            hosts.extend(loopback_hosts(listen));
+            hosts
+        };
+        PlaneConfig {
+            listen,
+            hosts: self.hosts.map_or_else(derived, |given| given.value),
+            tls: self.tls,
+        }
+    }
+}
+
+/// A URL that fits how its plane is served.
+fn origin(given: &Given<String>, plain_text: bool, plane: Option<&Listening>) -> Result<Origin, Fault> {
+    let origin = Origin::read(given)?;
+    if !origin.is_secure() && plane.is_some_and(|plane| plane.tls.is_some()) {
+        return Err(given.fault("is http, but the plane is served in TLS", "write https"));
+    }
+    if !origin.is_secure() && !plain_text && !origin.is_loopback() {
+        return Err(given.fault(
+            "is http: tokens would cross the network in plain text",
+            "write https; or say plainText = true, if you know what you do",
+        ));
+    }
+    Ok(origin)
+}
+
+fn address(given: Option<Given<String>>, plane: &str, port: u16) -> Result<Given<SocketAddr>, Fault> {
+    let Some(given) = given else {
+        return Ok(Given {
+            value: SocketAddr::from(([127, 0, 0, 1], port)),
+            field: format!("{plane}.listen"),
+            source: Source::Nowhere,
+        });
+    };
+    match given.value.parse() {
+        Ok(value) => Ok(Given {
+            value,
+            field: given.field,
+            source: given.source,
+        }),
+        Err(_) => Err(given.fault(
+            format!("{:?} is no address with a port", given.value),
+            format!("write it as 0.0.0.0:{port} or [::]:{port}"),
+        )),
+    }
+}
+
+fn load(certificate: &Given<String>, key: &Given<String>) -> Result<Tls, Fault> {
+    Tls::load(Path::new(&certificate.value), Path::new(&key.value)).map_err(|error| {
+        let causes = std::iter::successors(error.source(), |&cause| cause.source());
+        let message = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
+        certificate.fault(
+            message,
+            "both files are PEM: the certificate with those up to its root, and its private key",
+        )
+    })
+}

@@ -1,0 +1,88 @@
+//! URLs that others know a plane by, and the hosts that follow from them.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::http::uri::Authority;
+use url::{Host, Url};
+
+use super::source::{Fault, Given};
+
+/// An origin, as others know it.
+#[derive(Clone, Debug)]
+pub(super) struct Origin(Url);
+
+impl Origin {
+    /// Reads a URL that has nothing but an origin.
+    pub(super) fn read(given: &Given<String>) -> Result<Self, Fault> {
+        const HINT: &str = "give an origin such as https://onedoor.example.com";
+        let url = Url::parse(&given.value)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "https" | "http") && url.has_host())
+            .ok_or_else(|| given.fault(format!("{:?} is no http(s) URL", given.value), HINT))?;
+        let is_origin = url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none();
+        if is_origin {
+            Ok(Self(url))
+        } else {
+            Err(given.fault("must have no path, query or user", HINT))
+        }
+    }
+
+    /// The origin of another plane on the same host.
+    pub(super) fn beside(&self, secure: bool, port: u16) -> Option<Self> {
+        let mut url = self.0.clone();
+        url.set_scheme(if secure { "https" } else { "http" }).ok()?;
+        url.set_port(Some(port)).ok()?;
+        Some(Self(url))
+    }
+
+    pub(super) fn is_secure(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+
+    /// Whether it can be reached from this machine only.
+    pub(super) fn is_loopback(&self) -> bool {
+        match self.0.host() {
+            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
+    }
+
+    /// As text, without a trailing slash.
+    pub(super) fn text(&self) -> String {
+        self.0.origin().ascii_serialization()
+    }
+
+    /// What `Host` may be for it: a port that is the scheme's own may be written or left out.
+    pub(super) fn hosts(&self) -> Vec<String> {
+        let name = self.0.host_str().unwrap_or_default();
+        match (self.0.port(), self.0.port_or_known_default()) {
+            (None, Some(port)) => vec![name.to_owned(), format!("{name}:{port}")],
+            (Some(port), _) => vec![format!("{name}:{port}")],
+            (None, None) => vec![name.to_owned()],
+        }
+    }
+}
+
+/// What `Host` may be for whoever asks a loopback listener directly, as health checks do.
+pub(super) fn loopback_hosts(listen: SocketAddr) -> Vec<String> {
+    if !listen.ip().is_loopback() {
+        return Vec::new();
+    }
+    let port = listen.port();
+    let address = match listen.ip() {
+        IpAddr::V4(address) => format!("{address}:{port}"),
+        IpAddr::V6(address) => format!("[{address}]:{port}"),
+    };
+    vec![address, format!("localhost:{port}")]
+}
+
+/// Whether a text is a host, or host and port.
+pub(super) fn is_host(text: &str) -> bool {
+    !text.contains('@') && text.parse::<Authority>().is_ok()
+}
