@@ -1,7 +1,5 @@
 //! The `finance` demonstration server: figures of an imaginary company.
 
-mod currency;
-
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -14,8 +12,8 @@ use rmcp::{RoleServer, tool, tool_handler, tool_router};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use self::currency::{Currency, Rounding, convert, rate};
 use crate::bounded::Bounded;
+use crate::currency::{Currency, Rounding, convert, rate};
 use crate::server::{ActedFor, DemoServerConfig, serve};
 use crate::token_b::Caller;
 use crate::work::{Activity, Cancelled, PauseMs, Progress, Seconds, Steps};

@@ -1,27 +1,27 @@
 //! The manifests that register the demonstration servers: the official registry's `server.json` (schema 2025-12-11) with
 //! Onedoor's part under `_meta`. Their tools are the servers' own definitions, so the two cannot disagree.
 
-use rmcp::model::Tool;
 use serde::Serialize;
 use url::Url;
 
 use crate::server::HEALTH_PATH;
-use crate::{finance, hr};
+use crate::{finance, hr, rates};
 
-/// The owner both manifests name.
+/// The owner all manifests name.
 pub const OWNER: &str = "demo-owner";
 
 #[derive(Serialize)]
-struct ServerJson {
+struct ServerJson<T> {
     #[serde(rename = "$schema")]
     schema: &'static str,
     name: String,
     title: &'static str,
     description: &'static str,
     version: &'static str,
-    remotes: [Remote; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remotes: Option<[Remote; 1]>,
     #[serde(rename = "_meta")]
-    meta: Meta,
+    meta: Meta<T>,
 }
 
 #[derive(Serialize)]
@@ -31,15 +31,15 @@ struct Remote {
 }
 
 #[derive(Serialize)]
-struct Meta {
+struct Meta<T> {
     #[serde(rename = "dev.onedoor/server")]
-    onedoor: Onedoor,
+    onedoor: Onedoor<T>,
 }
 
 /// What Onedoor needs to know beyond `server.json`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Onedoor {
+struct Onedoor<T> {
     slug: &'static str,
     owner: &'static str,
     audience: &'static str,
@@ -47,7 +47,15 @@ struct Onedoor {
     strategy: &'static str,
     health_path: &'static str,
     timeouts: Timeouts,
-    tools: Vec<Tool>,
+    /// Of a plain HTTP service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http: Option<Http>,
+    tools: Vec<T>,
+}
+
+#[derive(Serialize)]
+struct Http {
+    url: Url,
 }
 
 #[derive(Serialize)]
@@ -69,7 +77,7 @@ pub fn finance(url: &Url) -> String {
         finance::REQUIRED_SCOPE,
         finance::tools(),
     );
-    manifest(url, title, description, onedoor)
+    manifest(title, description, Some(url), onedoor)
 }
 
 /// The manifest of the `hr` server at `url`, its MCP endpoint. JSON.
@@ -78,15 +86,32 @@ pub fn hr(url: &Url) -> String {
     let title = "HR (demo)";
     let description = "Employees, vacation, exports and time sheets of an imaginary company.";
     let onedoor = onedoor(hr::SLUG, hr::AUDIENCE, hr::REQUIRED_SCOPE, hr::tools());
-    manifest(url, title, description, onedoor)
+    manifest(title, description, Some(url), onedoor)
 }
 
-fn onedoor(
+/// The manifest of the `rates` service at `url`, its base URL. JSON.
+#[must_use]
+pub fn rates(url: &Url) -> String {
+    let title = "Exchange rates (demo)";
+    let description = "Exchange rates of an imaginary bank, over plain HTTP.";
+    let onedoor = Onedoor {
+        http: Some(Http { url: url.clone() }),
+        ..onedoor(
+            rates::SLUG,
+            rates::AUDIENCE,
+            rates::REQUIRED_SCOPE,
+            rates::tools(),
+        )
+    };
+    manifest(title, description, None, onedoor)
+}
+
+fn onedoor<T>(
     slug: &'static str,
     audience: &'static str,
     required_scope: &'static str,
-    tools: Vec<Tool>,
-) -> Onedoor {
+    tools: Vec<T>,
+) -> Onedoor<T> {
     Onedoor {
         slug,
         owner: OWNER,
@@ -99,21 +124,29 @@ fn onedoor(
             first_byte_ms: 30_000,
             total_ms: 300_000,
         },
+        http: None,
         tools,
     }
 }
 
-fn manifest(url: &Url, title: &'static str, description: &'static str, onedoor: Onedoor) -> String {
+fn manifest<T: Serialize>(
+    title: &'static str,
+    description: &'static str,
+    mcp: Option<&Url>,
+    onedoor: Onedoor<T>,
+) -> String {
     let manifest = ServerJson {
         schema: "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json",
         name: format!("dev.onedoor.demo/{}", onedoor.slug),
         title,
         description,
         version: env!("CARGO_PKG_VERSION"),
-        remotes: [Remote {
-            r#type: "streamable-http",
-            url: url.clone(),
-        }],
+        remotes: mcp.map(|url| {
+            [Remote {
+                r#type: "streamable-http",
+                url: url.clone(),
+            }]
+        }),
         meta: Meta { onedoor },
     };
     #[expect(

@@ -233,6 +233,10 @@ impl Gateway {
         }))
         .layer(from_fn_with_state(self.admin_hosts.clone(), plane::hosts))
         .merge(plane::probes(self.door.vitals()))
+        .layer(from_fn_with_state(
+            Arc::clone(&self.door.metrics),
+            metrics::admin_request,
+        ))
         .layer(from_fn(logs::request));
         let prober = Prober::new(
             Arc::clone(&self.door.registry),

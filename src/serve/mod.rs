@@ -39,7 +39,7 @@ pub(crate) fn main(args: &Args) -> ExitCode {
         Ok(config) => config,
         Err(faults) => return refuse(&faults),
     };
-    telemetry::start(&args.log);
+    telemetry::start(&args.log.clone().or(config.logging.clone()));
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {

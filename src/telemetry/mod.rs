@@ -8,33 +8,56 @@ use tracing_subscriber::{EnvFilter, fmt::format::JsonFields};
 
 use self::json::JsonLines;
 
+/// What is logged where nobody says otherwise.
+const USUAL: &str = "info,rmcp=warn,onedoor_demo=warn";
+
 /// How to log.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Logging {
-    /// What to log: a level, or directives such as `info,onedoor_gateway=debug`.
-    #[arg(long, env = "ONEDOOR_LOG", default_value = "info,rmcp=warn,onedoor_demo=warn")]
-    log: String,
-    /// Form of log lines.
-    #[arg(long, env = "ONEDOOR_LOG_FORMAT", value_enum, default_value = "text")]
-    log_format: Format,
+    /// What to log: a level, or directives such as `info,onedoor_gateway=debug` [default: info].
+    #[arg(long, env = "ONEDOOR_LOG", value_parser = directives)]
+    pub(crate) log: Option<String>,
+    /// Form of log lines [default: text].
+    #[arg(long, env = "ONEDOOR_LOG_FORMAT", value_enum)]
+    pub(crate) log_format: Option<Format>,
 }
 
 /// Form of log lines.
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Format {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
     /// For people.
     Text,
     /// One JSON object a line.
     Json,
 }
 
+/// Makes sure that a text says what to log.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn directives(text: &str) -> Result<String, String> {
+    EnvFilter::try_new(text)
+        .map(|_| text.to_owned())
+        .map_err(|error| error.to_string())
+}
+
+impl Logging {
+    /// This, and where it says nothing, the other.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self {
+            log: self.log.or(other.log),
+            log_format: self.log_format.or(other.log_format),
+        }
+    }
+}
+
 /// Logs from here on. Called once, by main.
 pub(crate) fn start(args: &Logging) {
-    let filter = EnvFilter::try_new(&args.log).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::new(args.log.as_deref().unwrap_or(USUAL));
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
-    match args.log_format {
+    match args.log_format.unwrap_or(Format::Text) {
         Format::Text => logs.with_ansi(std::io::stderr().is_terminal()).init(),
         Format::Json => logs
             .with_ansi(false)

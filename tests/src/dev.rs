@@ -1,6 +1,7 @@
 //! A running `onedoor dev`: the door, its demonstration identity provider and servers, on ports of its own.
 
 use std::{
+    ffi::OsStr,
     path::Path,
     process::{ExitStatus, Stdio},
     sync::Arc,
@@ -80,31 +81,33 @@ pub struct CliOutput {
 impl Dev {
     /// A fresh door.
     pub async fn start() -> Self {
-        Self::start_in(Arc::new(TempDir::new().unwrap()), "info", None).await
+        Self::start_in(Arc::new(TempDir::new().unwrap()), "info", &[]).await
     }
 
     /// A fresh door that trusts the authorities in this file alone.
     pub async fn start_trusting(authorities: &Path) -> Self {
-        Self::start_in(Arc::new(TempDir::new().unwrap()), "info", Some(authorities)).await
+        Self::start_with(&[("SSL_CERT_FILE", authorities.as_os_str())]).await
+    }
+
+    /// A fresh door with these in its environment.
+    pub async fn start_with(environment: &[(&str, &OsStr)]) -> Self {
+        Self::start_in(Arc::new(TempDir::new().unwrap()), "info", environment).await
     }
 
     /// A fresh door that logs this (directives of `tracing`'s filter).
     pub async fn start_logging(log: &str) -> Self {
-        Self::start_in(Arc::new(TempDir::new().unwrap()), log, None).await
+        Self::start_in(Arc::new(TempDir::new().unwrap()), log, &[]).await
     }
 
     /// Another run with the state of this one, which must have ended.
     pub async fn restart(mut self) -> Self {
         assert!(self.process.try_wait().unwrap().is_some(), "still running");
-        Self::start_in(Arc::clone(&self.folder), "info", None).await
+        Self::start_in(Arc::clone(&self.folder), "info", &[]).await
     }
 
-    async fn start_in(folder: Arc<TempDir>, log: &str, authorities: Option<&Path>) -> Self {
-        let mut command = Command::new(binary::onedoor());
-        if let Some(authorities) = authorities {
-            command.env("SSL_CERT_FILE", authorities);
-        }
-        let mut process = command
+    async fn start_in(folder: Arc<TempDir>, log: &str, environment: &[(&str, &OsStr)]) -> Self {
+        let mut process = Command::new(binary::onedoor())
+            .envs(environment.iter().copied())
             .args([
                 "dev",
                 "--free-ports",

@@ -1,6 +1,6 @@
 //! What the end-to-end tests are made of: a door to test ([`dev`]), those who speak to it ([`mcp`], [`session`], [`sdk`], [`admin`],
-//! [`raw`]),
-//! those it speaks to ([`upstream`], [`session_upstream`], [`session_servers`], [`service`], [`idp`]), and judges that share no code with it ([`oracle`], [`search`]).
+//! [`raw`]), those it speaks to ([`upstream`], [`session_upstream`], [`session_servers`], [`service`], [`idp`]), and judges that share no
+//! code with it ([`oracle`], [`search`]).
 //!
 //! The door is the real binary. `ONEDOOR_BIN` names it; without that, the first test builds it with Cargo.
 
@@ -20,6 +20,7 @@ pub mod ledger;
 pub mod log;
 pub mod manifest;
 pub mod mcp;
+pub mod metrics;
 pub mod oracle;
 pub mod raw;
 pub mod sdk;

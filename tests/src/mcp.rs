@@ -139,7 +139,7 @@ impl Answer {
             let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
             let text = answer.text().await.unwrap();
             let messages = match headers.get("content-type").and_then(|value| value.to_str().ok()) {
-                Some("application/json") => vec![serde_json::from_str(&text).unwrap()],
+                Some("application/json") if !text.is_empty() => vec![serde_json::from_str(&text).unwrap()],
                 Some("text/event-stream") => text.split("\n\n").filter_map(message).collect(),
                 Some(_) | None => Vec::new(),
             };

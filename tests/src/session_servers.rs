@@ -79,10 +79,21 @@ impl SessionServer {
         wait::until(slug, async || http.get(&url).send().await.ok().map(drop)).await;
         let direct = Session::at(&http, &url, None).begun(serde_json::json!({})).await;
         let mut manifest = Manifest::new(slug, &url, []);
-        manifest.tools = direct.tools().await;
+        manifest.tools = direct.tools().await.into_iter().map(declared).collect();
         Self {
             manifest,
             _process: process,
         }
     }
+}
+
+/// A tool as its owner declares it in a manifest: without what only tasks need, and schemas in the one dialect that manifests have.
+fn declared(mut tool: Value) -> Value {
+    tool.as_object_mut().unwrap().remove("execution");
+    for schema in ["inputSchema", "outputSchema"] {
+        if let Some(schema) = tool.get_mut(schema).and_then(Value::as_object_mut) {
+            schema.remove("$schema");
+        }
+    }
+    tool
 }

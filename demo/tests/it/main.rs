@@ -5,6 +5,7 @@ mod gateway;
 mod idp;
 mod manifests;
 mod mcp;
+mod rates;
 mod servers;
 mod token_b;
 

@@ -23,8 +23,9 @@ use crate::{
     challenge,
     door::{Authenticated, Door, Refused},
     plane::reached_by,
-    proxy::{CALL_ID, Dispatch, Recorded, call_id_header, name_call, new_span},
+    proxy::{CALL_ID, Dispatch, Recorded, call_id_header, name_call},
     refusal::{Failure, HttpReason, Reason},
+    traces::{About, Traced},
 };
 
 use super::{
@@ -64,7 +65,7 @@ struct Asked<'a> {
     parts: &'a Parts,
     call: CallId,
     arrival: Instant,
-    trace: &'a TraceContext,
+    trace: &'a Traced,
 }
 
 /// Why a request is not answered by a tool.
@@ -86,7 +87,15 @@ async fn serve(door: &Arc<Door>, source: SocketAddr, stage: Stage, request: Requ
             return refusal.respond(&door.resource_metadata(&parts.headers, target.resource()));
         }
     };
-    let Some(trace) = new_span(TraceContext::read(None, None, &parts.headers)) else {
+    let client = TraceContext::read(None, None, &parts.headers);
+    let about = About {
+        method: parts.method.as_str(),
+        protocol: None,
+        id: None,
+        server: Some(target.slug),
+        tool: None,
+    };
+    let Some(trace) = door.traces.begin(client, arrival, about) else {
         return refused(Reason::Internal);
     };
     let asked = Asked {
@@ -192,6 +201,7 @@ impl<'a> Asked<'a> {
             Refusal::Request(reason) => return refused_by_status(reason),
             Refusal::Call(failure) => failure,
         };
+        self.trace.refused(failure.reason);
         if let Reason::Denied(denial) = failure.reason {
             self.record_denial(denial);
         }
@@ -215,8 +225,13 @@ impl<'a> Asked<'a> {
             server: Some(self.target.slug),
             tool: tool.as_ref().map(|tool| tool.name.as_str()),
         };
-        self.door
-            .record_denial(self.principal, self.call, refused, denial, Some(self.trace));
+        self.door.record_denial(
+            self.principal,
+            self.call,
+            refused,
+            denial,
+            Some(self.trace.context()),
+        );
     }
 }
 

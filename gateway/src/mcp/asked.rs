@@ -22,8 +22,8 @@ use crate::{
     challenge,
     door::{Door, Refused, shortened},
     paging::Paging,
-    proxy::new_span,
     refusal::{Failure, Reason},
+    traces::{About, Traced},
 };
 
 use super::{local::AllTools, reply, scope::Scope};
@@ -105,12 +105,20 @@ impl<'a> Asked<'a> {
     }
 
     /// The client's trace with a span of the door's own; none where the system gives no randomness.
-    pub(super) fn trace(&self, meta: &Meta<'_>) -> Option<TraceContext> {
-        new_span(TraceContext::read(
+    pub(super) fn trace(&self, wanted: Wanted<'_>, protocol: &str, meta: &Meta<'_>) -> Option<Traced> {
+        let client = TraceContext::read(
             meta.traceparent.as_deref(),
             meta.tracestate.as_deref(),
             self.headers,
-        ))
+        );
+        let about = About {
+            method: wanted.method,
+            protocol: Some(protocol),
+            id: Some(wanted.id.as_raw()),
+            server: self.scope.server(wanted.name),
+            tool: wanted.name,
+        };
+        self.door.traces.begin(client, self.arrival, about)
     }
 
     /// Answers with a result that was written here.
@@ -127,12 +135,7 @@ impl<'a> Asked<'a> {
     }
 
     /// Refuses a call, with the challenge where a new sign-in would help.
-    pub(super) fn failed(
-        &self,
-        wanted: Wanted<'_>,
-        failure: &Failure,
-        trace: Option<&TraceContext>,
-    ) -> Response {
+    pub(super) fn failed(&self, wanted: Wanted<'_>, failure: &Failure, trace: Option<&Traced>) -> Response {
         let mut response = self.refuse(wanted, failure.reason, trace);
         let metadata = self.door.resource_metadata(self.headers, self.scope.path());
         challenge::add(&mut response, failure, &metadata);
@@ -140,18 +143,16 @@ impl<'a> Asked<'a> {
     }
 
     /// Refuses, and records the true reason of a denial without waiting for it.
-    pub(super) fn refuse(
-        &self,
-        wanted: Wanted<'_>,
-        reason: Reason,
-        trace: Option<&TraceContext>,
-    ) -> Response {
+    pub(super) fn refuse(&self, wanted: Wanted<'_>, reason: Reason, trace: Option<&Traced>) -> Response {
+        if let Some(trace) = trace {
+            trace.refused(reason);
+        }
         let name = wanted.name.map(shortened);
         let name = name.as_deref();
         let Reason::Denied(denial) = reason else {
             return reply::refused(wanted.id, reason, self.call, name);
         };
-        self.record_denial(wanted.method, name, denial, trace);
+        self.record_denial(wanted.method, name, denial, trace.map(Traced::context));
         reply::refused(
             wanted.id,
             Reason::Denied(self.scope.told(denial)),

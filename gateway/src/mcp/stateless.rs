@@ -10,10 +10,9 @@ use onedoor_wire::{
     headers::{HeaderParam, check_params, check_request},
     request::Request,
     session::{Message, versions},
-    trace::TraceContext,
 };
 
-use crate::{door::shortened, eras, proxy::Forward, refusal::Reason};
+use crate::{door::shortened, eras, proxy::Forward, refusal::Reason, traces::Traced};
 
 use super::{
     asked::{Asked, Wanted},
@@ -41,7 +40,7 @@ pub(super) async fn answer(asked: &Asked<'_>, message: Message<'_>) -> Response 
     let Some(method) = Method::named(&request.method) else {
         return reply::method_not_found(id, &shortened(&request.method));
     };
-    let Some(trace) = asked.trace(&request.params.meta) else {
+    let Some(trace) = asked.trace(wanted, onedoor_wire::PROTOCOL_VERSION, &request.params.meta) else {
         return asked.refuse(wanted, Reason::Internal, None);
     };
     if asked.door.registry.is_stopped() {
@@ -91,7 +90,7 @@ async fn call(
     wanted: Wanted<'_>,
     permit: CallPermit,
     request: &Request<'_>,
-    trace: &TraceContext,
+    trace: &Traced,
 ) -> Response {
     let params = header_params(&permit);
     let params = match check_params(asked.headers, request.params.arguments, &params) {

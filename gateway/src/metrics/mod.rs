@@ -1,6 +1,7 @@
 //! What is counted and measured, for `GET /metrics`. Labels are few and known beforehand: a server's slug, an outcome, a reason; never a
 //! user, an app or what a caller wrote. Counting takes no lock and never fails.
 
+mod admin;
 mod call;
 mod latency;
 mod page;
@@ -28,8 +29,9 @@ use onedoor_model::{
 };
 use prometheus_client::metrics::gauge::Gauge;
 
-use self::{call::ServerCalls, latency::Latency, tally::Tally};
+use self::{admin::AdminRequests, call::ServerCalls, latency::Latency, tally::Tally};
 pub(crate) use self::{
+    admin::admin_request,
     call::{CallTimes, outcome_labels},
     page::{Page, router},
 };
@@ -75,6 +77,7 @@ pub(crate) struct Metrics {
     unauthenticated: Tally<&'static str>,
     tokens_b: Tally<TokenB>,
     audit: Audit,
+    admin: AdminRequests,
     streams: Gauge,
     data_connections: Gauge,
     admin_connections: Gauge,
@@ -117,6 +120,7 @@ impl Metrics {
                 failures: AtomicU64::new(0),
                 writable: AtomicBool::new(true),
             },
+            admin: AdminRequests::default(),
             streams: Gauge::default(),
             data_connections: Gauge::default(),
             admin_connections: Gauge::default(),

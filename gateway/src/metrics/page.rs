@@ -276,6 +276,7 @@ impl Collector for Page {
         self.refusals(&mut sheet)?;
         self.audit(&mut sheet)?;
         self.upstreams(&mut sheet)?;
+        self.metrics.admin.write(&mut sheet)?;
         self.replica(&mut sheet)?;
         process::write(&mut sheet)
     }

@@ -1,7 +1,10 @@
+use axum::{Router, body::Body, middleware::from_fn_with_state, routing::post};
+use http::{Request, StatusCode};
 use onedoor_connect::{Connector, Roots};
 use onedoor_exchange::{Exchange, SigningKey};
 use onedoor_model::audit::CancelCause;
 use onedoor_secrets::Secrets;
+use tower::ServiceExt as _;
 
 use crate::upstream::{Upstreams, scene::Scene};
 
@@ -147,6 +150,66 @@ async fn what_was_counted_is_shown() {
         value(&text, r#"onedoor_connections_open{plane="data"}"#),
         Some(0.0)
     );
+}
+
+#[tokio::test]
+async fn requests_of_the_admin_plane_are_counted_by_route() {
+    let (_scene, page) = page().await;
+    let teapot = || async { StatusCode::IM_A_TEAPOT };
+    let router = Router::new()
+        .route("/servers/{slug}/disable", post(teapot))
+        .layer(from_fn_with_state(Arc::clone(&page.metrics), admin_request));
+    let odd = Request::builder().method("ODD").uri("/").body(Body::empty());
+    router.clone().oneshot(odd.unwrap()).await.unwrap();
+    for path in ["/servers/a/disable", "/servers/b/disable", "/secret-path"] {
+        let request = Request::post(path).body(Body::empty()).unwrap();
+        router.clone().oneshot(request).await.unwrap();
+    }
+    let text = page.text().unwrap();
+    for (series, expected) in [
+        (
+            r#"onedoor_admin_requests_total{method="POST",route="/servers/{slug}/disable",status="418"}"#,
+            2.0,
+        ),
+        (
+            r#"onedoor_admin_requests_total{method="POST",route="other",status="404"}"#,
+            1.0,
+        ),
+        (
+            r#"onedoor_admin_request_duration_seconds_count{method="POST",route="/servers/{slug}/disable"}"#,
+            2.0,
+        ),
+    ] {
+        assert_eq!(value(&text, series), Some(expected), "{series}\n{text}");
+    }
+    assert!(
+        !text.contains("secret-path") && !text.contains("ODD"),
+        "callers write no labels"
+    );
+}
+
+/// `docs/operations.md` has a row for each metric, and no other.
+#[tokio::test]
+async fn every_metric_is_documented() {
+    let (scene, page) = page().await;
+    let server = scene.server("finance");
+    let key = (server.id, server.latest().unwrap().number);
+    page.upstreams.probed(key, true, jiff::Timestamp::UNIX_EPOCH);
+    let text = page.text().unwrap();
+    let shown: BTreeSet<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE "))
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    let page = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operations.md"));
+    let documented: BTreeSet<&str> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `"))
+        .filter_map(|line| line.split(['`', '{']).next())
+        .filter(|name| name.starts_with("onedoor_") || name.starts_with("process_"))
+        .map(|name| name.strip_suffix("_total").unwrap_or(name))
+        .collect();
+    assert_eq!(shown, documented);
 }
 
 #[tokio::test]

@@ -5,7 +5,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aws_lc_rs::rand;
 use onedoor_model::{
     audit::{CancelCause, NotDispatchedReason, Outcome, ToolCallCompleted},
     decide::CallPermit,
@@ -13,13 +12,14 @@ use onedoor_model::{
     ids::{CallId, Slug, TenantId},
 };
 use onedoor_registry::Boot;
-use onedoor_wire::trace::{SpanId, TraceContext, TraceId};
 use tokio::time::Instant as TokioInstant;
+use url::Url;
 
 use crate::{
     audit::Recording,
     door::Door,
     metrics::{CallTimes, Counted, Metrics},
+    traces::{OpenSpan, Traced},
     upstream::Admission,
 };
 
@@ -30,6 +30,7 @@ pub(crate) struct Call {
     pub(crate) id: CallId,
     arrival: Instant,
     traceparent: String,
+    span: OpenSpan,
     tenant: TenantId,
     /// Taken by the one outcome.
     recording: Option<Recording>,
@@ -51,13 +52,14 @@ impl Call {
         permit: &CallPermit,
         id: CallId,
         arrival: Instant,
-        traceparent: String,
+        trace: &Traced,
         recording: Recording,
     ) -> Self {
         Self {
             id,
             arrival,
-            traceparent,
+            traceparent: trace.parent.to_string(),
+            span: trace.span(),
             tenant: permit.principal().tenant.clone(),
             recording: Some(recording),
             metrics: Arc::clone(&door.metrics),
@@ -84,7 +86,8 @@ impl Call {
     }
 
     /// From here on the tool may have done its work.
-    pub(crate) fn dispatched(&mut self) {
+    pub(crate) fn dispatched(&mut self, to: &Url) {
+        self.span.dispatched(to);
         self.dispatched = Some(Instant::now());
     }
 
@@ -122,6 +125,7 @@ impl Call {
             added,
             upstream,
         };
+        self.span.ended(&outcome);
         self.metrics.call_ended(&self.slug, &outcome, times);
         recording.completed(Draft {
             traceparent: Some(self.traceparent.clone()),
@@ -143,18 +147,6 @@ impl Drop for Call {
             Some(_) => Outcome::Cancelled(CancelCause::Client),
             None => Outcome::NotDispatched(NotDispatchedReason::ClientGone),
         });
-    }
-}
-
-/// The trace a request belongs to, with a span of the door's own: a new trace where the client has none.
-pub(crate) fn new_span(client: Option<TraceContext>) -> Option<TraceContext> {
-    let mut random = [0; 24];
-    rand::fill(&mut random).ok()?;
-    let (trace, span) = random.split_first_chunk::<16>()?;
-    let span = SpanId::new(*span.first_chunk::<8>()?)?;
-    match client {
-        Some(context) => Some(context.child(span)),
-        None => Some(TraceContext::root(TraceId::new(*trace)?, span)),
     }
 }
 

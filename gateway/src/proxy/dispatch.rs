@@ -17,13 +17,14 @@ use onedoor_model::{
     ids::CallId,
 };
 use onedoor_registry::Boot;
-use onedoor_wire::{bearer::BearerToken, trace::TraceContext};
+use onedoor_wire::bearer::BearerToken;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     door::Door,
     http_tools::UploadFault,
     refusal::{Failure, Reason},
+    traces::Traced,
 };
 
 use super::{
@@ -42,7 +43,7 @@ pub(crate) struct Dispatch<'a> {
     pub(crate) call: CallId,
     pub(crate) permit: &'a CallPermit,
     pub(crate) token_a: BearerToken<'a>,
-    pub(crate) trace: &'a TraceContext,
+    pub(crate) trace: &'a Traced,
     pub(crate) arrival: Instant,
     pub(crate) recorded: Recorded<'a>,
     /// How a client in a session cancels the call.
@@ -107,7 +108,7 @@ impl Dispatch<'_> {
             self.permit,
             self.call,
             self.arrival,
-            traceparent,
+            self.trace,
             recording,
         );
         match admitted {
@@ -189,7 +190,7 @@ impl Dispatch<'_> {
                 .map_err(|reason| (Outcome::NotDispatched(NotDispatchedReason::Revoked), reason))?;
             // No await between the check above and the write: `send` hands the request over before it returns.
             let sent = lease.send(request);
-            call.dispatched();
+            call.dispatched(&self.permit.version().manifest.url);
             let error = tokio::select! {
                 biased;
                 answered = sent => match answered {

@@ -19,13 +19,14 @@ use onedoor_wire::{
     bearer::BearerToken,
     headers::{ParamHeaders, outgoing},
     request::{Request, RequestId},
-    trace::{TraceContext, TraceState},
+    trace::TraceState,
     upstream_request::UpstreamRequest,
 };
 
 use crate::{
     door::Door,
     refusal::{Failure, Reason},
+    traces::Traced,
 };
 
 use super::{
@@ -46,7 +47,7 @@ pub(crate) struct Forward<'a> {
     pub(crate) token_a: BearerToken<'a>,
     pub(crate) request: &'a Request<'a>,
     pub(crate) params: ParamHeaders,
-    pub(crate) trace: &'a TraceContext,
+    pub(crate) trace: &'a Traced,
     pub(crate) arrival: Instant,
 }
 

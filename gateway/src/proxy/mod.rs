@@ -10,7 +10,7 @@ mod upstream;
 mod watch;
 
 pub(crate) use answer::{json, outcome};
-pub(crate) use call::{Call, new_span};
+pub(crate) use call::Call;
 pub(crate) use dispatch::{Dispatch, Dispatched, Recorded};
 pub(crate) use forward::{Forward, NO_ARGUMENTS, end, fail, fault_of, media_type};
 pub(crate) use pools::{NoPool, Pools};

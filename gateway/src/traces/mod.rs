@@ -35,7 +35,7 @@ const LAST_SPANS: Duration = Duration::from_secs(2);
 pub(crate) struct Traces(Option<Arc<BatchSpanProcessor>>);
 
 /// The trace a request belongs to: the position that is sent upstream, and the span to be exported, where any is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Traced {
     context: TraceContext,
     span: OpenSpan,
@@ -103,6 +103,11 @@ impl Traces {
 }
 
 impl Traced {
+    /// The position that is sent upstream.
+    pub(crate) fn context(&self) -> &TraceContext {
+        &self.context
+    }
+
     /// The span, for what outlives the request's handler.
     pub(crate) fn span(&self) -> OpenSpan {
         self.span.clone()

@@ -62,6 +62,9 @@ pub(super) struct Inputs {
     /// With their JSON pointers.
     pub(super) issuers: Vec<(String, Value)>,
     pub(super) settings: Option<(String, Value)>,
+    /// What the file says of logs; flags and variables are read where logs begin.
+    pub(super) log: Option<Given<String>>,
+    pub(super) log_format: Option<Given<String>>,
 }
 
 /// What was given for one plane.
@@ -128,6 +131,10 @@ impl Inputs {
         let settings = root
             .value("settings")
             .map(|settings| ("/settings".to_owned(), settings.value.clone()));
+        let mut telemetry = root.section("telemetry", faults);
+        let log = telemetry.text("log", faults);
+        let log_format = telemetry.text("logFormat", faults);
+        telemetry.close(faults);
         root.close(faults);
 
         let plane = &mut data_plane;
@@ -196,6 +203,8 @@ impl Inputs {
             first_admins,
             issuers,
             settings,
+            log,
+            log_format,
         }
     }
 }

@@ -14,6 +14,7 @@ mod url;
 
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum as _;
 use onedoor_admin::FirstAdmin;
 use onedoor_model::registry::{Issuer, Settings};
 
@@ -24,6 +25,7 @@ use self::{
     source::{Fault, Given, Source},
 };
 pub(crate) use self::{inputs::ConfigArgs, plane::PlaneConfig, source::Faults};
+use crate::telemetry::{self, Logging};
 
 /// Where state is kept where nobody says otherwise.
 const DATA: &str = "/var/lib/onedoor";
@@ -47,6 +49,8 @@ pub(crate) struct Config {
     pub(crate) issuers: Vec<Issuer>,
     /// Settings that a new registry begins with.
     pub(crate) settings: Option<Settings>,
+    /// How to log, where flags and variables do not say it.
+    pub(crate) logging: Logging,
 }
 
 impl Config {
@@ -91,6 +95,12 @@ impl Config {
         let first_admins = first_admin::judge(inputs.first_admins, faults);
         let issuers = registry::issuers(inputs.issuers, document, faults);
         let settings = registry::settings(inputs.settings, document, faults);
+        let logging = Logging {
+            log: inputs.log.and_then(|given| faults.keep(log(&given))),
+            log_format: inputs
+                .log_format
+                .and_then(|given| faults.keep(log_format(&given))),
+        };
         let planes = planes?;
         Some(Self {
             data: data?,
@@ -101,8 +111,27 @@ impl Config {
             first_admins,
             issuers,
             settings,
+            logging,
         })
     }
+}
+
+fn log(given: &Given<String>) -> Result<String, Fault> {
+    telemetry::directives(&given.value).map_err(|error| {
+        given.fault(
+            error,
+            "write a level, or directives such as info,onedoor_gateway=debug",
+        )
+    })
+}
+
+fn log_format(given: &Given<String>) -> Result<telemetry::Format, Fault> {
+    telemetry::Format::from_str(&given.value, false).map_err(|_| {
+        given.fault(
+            format!("{:?} is no form of log lines", given.value),
+            "write text or json",
+        )
+    })
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Fault {

@@ -297,6 +297,26 @@ fn urls_and_hosts_are_origins_and_hosts() {
 }
 
 #[test]
+fn logs_are_said_in_the_file_where_nothing_else_says_it() {
+    let with = |telemetry: &str| Given::file(format!("{GOOD}\n[telemetry]\n{telemetry}"));
+    let logging = with("log = \"debug\"\nlogFormat = \"json\"")
+        .read()
+        .unwrap()
+        .logging;
+    assert_eq!(logging.log_format, Some(telemetry::Format::Json));
+    let flag = Logging {
+        log: Some("warn".to_owned()),
+        log_format: None,
+    };
+    let both = flag.or(logging);
+    assert_eq!(
+        (both.log.as_deref(), both.log_format),
+        (Some("warn"), Some(telemetry::Format::Json))
+    );
+    assert_eq!(with("log = \"a=b=c\"\nlogFormat = \"xml\"").faults().len(), 2);
+}
+
+#[test]
 fn planes_do_not_share_a_port() {
     let text = GOOD.replace("8444", "8443");
     assert_eq!(

@@ -170,6 +170,21 @@ async fn what_a_caller_may_not_know_of_is_not_there() {
 }
 
 #[tokio::test]
+async fn each_stage_has_its_own_url() {
+    let plain = Plain::start().await;
+    let target = "/servers/plain/qa/http/answer?status=302&h-location=/base/items/9";
+    assert_eq!(plain.get(target).await.status(), 404);
+    let admin = plain.dev.admin("admin").await;
+    admin.grant(&plain.dev.analysts(), "plain", None, "qa").await;
+    let answer = plain.get(target).await;
+    assert_eq!(answer.status(), 302);
+    let through = format!("{}/servers/plain/qa/http/items/9", plain.dev.places.data_url);
+    assert_eq!(answer.header("location"), Some(through.as_str()));
+    let call = plain.dev.settled_calls(2).await.pop().unwrap();
+    assert_eq!((&call["stage"], &call["tool"]), (&json!("qa"), &json!("answer")));
+}
+
+#[tokio::test]
 async fn tools_are_listed_with_their_urls_and_not_in_mcp() {
     let plain = Plain::start().await;
     let url = format!("{}/tools?server=plain", plain.dev.places.data_url);

@@ -21,7 +21,7 @@ use onedoor_wire::{
         AwaitedInSession, Sending, SessionAnswer, SessionPassage, SessionRequest, check_params_if_sent,
         read_session_answer, write,
     },
-    trace::{TraceContext, TraceState},
+    trace::TraceState,
 };
 
 use crate::{
@@ -33,6 +33,7 @@ use crate::{
         name_call, outcome, target,
     },
     refusal::{Failure, Reason},
+    traces::Traced,
 };
 
 use super::{
@@ -54,7 +55,7 @@ struct Work {
     session: Session,
     permit: CallPermit,
     token_a: OwnedToken,
-    trace: TraceContext,
+    trace: Traced,
     arrival: Instant,
     call: CallId,
     answers: Answers,
@@ -73,7 +74,7 @@ enum Made {
 /// Decides, and makes the call.
 pub(super) async fn answer(asked: &Asked<'_>, session: &Session, request: &SessionRequest<'_>) -> Response {
     let wanted = wanted(request);
-    let Some(trace) = asked.trace(&request.params.meta) else {
+    let Some(trace) = asked.trace(wanted, session.protocol(), &request.params.meta) else {
         return asked.refuse(wanted, Reason::Internal, None);
     };
     if asked.door.registry.is_stopped() {
@@ -129,7 +130,7 @@ impl Work {
         session: &Session,
         request: &SessionRequest<'_>,
         permit: CallPermit,
-        trace: TraceContext,
+        trace: Traced,
         flight: Flight,
     ) -> Self {
         let params = &request.params;
@@ -230,9 +231,11 @@ impl Work {
             side,
             watch,
             upstream: Some(body),
+            resumable: false,
             call: Some(call),
             answers: Some(self.answers),
-            _flight: Some(self.flight),
+            flight: Some(self.flight),
+            resumed: false,
             changes: None,
             max_event: usize::try_from(settings.limits.sse_event_bytes).unwrap_or(usize::MAX),
         }

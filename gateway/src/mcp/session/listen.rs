@@ -224,9 +224,11 @@ async fn own_stream(asked: &Asked<'_>, session: Session) -> Result<Response, Ref
         side: Side::new(asked.door, session, Leave::List(permit), Some(token), asked.call),
         watch,
         upstream,
+        resumable: false,
         call: None,
         answers: None,
-        _flight: None,
+        flight: None,
+        resumed: false,
         changes: Some(changes),
         max_event: max_event(asked),
     }
@@ -239,9 +241,11 @@ fn stream_of_all(asked: &Asked<'_>, session: Session) -> Response {
         side: Side::new(asked.door, session, Leave::Door, None, asked.call),
         watch: watch(asked, None),
         upstream: None,
+        resumable: false,
         call: None,
         answers: None,
-        _flight: None,
+        flight: None,
+        resumed: false,
         changes: Some(Changes::new(&asked.door.registry, asked.principal, None)),
         max_event: max_event(asked),
     }
@@ -262,7 +266,7 @@ async fn go_on(asked: &Asked<'_>, session: Session, id: &EventId) -> Result<Resp
         Permit::CallTool(permit) => (permit.request(), permit.entitlement()),
         Permit::ListTools(permit) | Permit::Discover(permit) => (permit.request(), permit.entitlement()),
     };
-    let watch = watch(asked, Some(decided));
+    let mut watch = watch(asked, Some(decided));
     let way = Way {
         door: asked.door,
         entitlement,
@@ -278,17 +282,28 @@ async fn go_on(asked: &Asked<'_>, session: Session, id: &EventId) -> Result<Resp
             (Leave::List(permit), Some(changes))
         }
     };
-    let call = place
+    let waiting = place
         .answers
         .as_ref()
         .and_then(|answers| asked.door.parked.take(answers.call));
+    let (call, flight) = match waiting {
+        Some(waiting) => {
+            let cancelled = waiting.flight.as_ref().map(|flight| &flight.cancelled);
+            watch = watch.cancelled_by(cancelled);
+            watch.set_deadline(waiting.deadline);
+            (Some(waiting.call), waiting.flight)
+        }
+        None => (None, None),
+    };
     Ok(Stream {
         side: Side::new(asked.door, session, leave, Some(token), asked.call),
         watch,
         upstream,
+        resumable: true,
         call,
         answers: place.answers,
-        _flight: None,
+        flight,
+        resumed: true,
         changes,
         max_event: max_event(asked),
     }

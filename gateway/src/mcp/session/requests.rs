@@ -38,7 +38,7 @@ pub(super) async fn initialize(asked: &Asked<'_>, request: &SessionRequest<'_>) 
         Ok(initialize) => initialize,
         Err(fault) => return answers::malformed(Some(request.id), &fault),
     };
-    let trace = asked.trace(&request.params.meta);
+    let trace = asked.trace(wanted, initialize.protocol_version, &request.params.meta);
     if asked.door.registry.is_stopped() {
         return asked.refuse(wanted, Reason::Stale, trace.as_ref());
     }

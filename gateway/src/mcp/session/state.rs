@@ -194,6 +194,11 @@ impl Session {
         SessionVersion::parse(&self.opened.revision)
     }
 
+    /// The name of that revision.
+    pub(super) fn protocol(&self) -> &str {
+        &self.opened.revision
+    }
+
     /// Whether it was opened at the endpoint that is asked: elsewhere it is unknown.
     pub(super) fn is_of(&self, asked: &Asked<'_>) -> bool {
         let snapshot = asked.door.registry.snapshot();

@@ -27,6 +27,7 @@ use crate::{
 use super::{
     changes::Changes,
     in_flight::Flight,
+    parked::Waiting,
     sealed::{Answers, Asking, Place},
     side::Side,
 };
@@ -40,12 +41,16 @@ pub(super) struct Stream {
     pub(super) watch: Watch,
     /// What the upstream sends; none where it has no stream for what answers nothing.
     pub(super) upstream: Option<PooledBody>,
+    /// Whether a client that loses the stream may go on with it: so far, the upstream has given an event an id.
+    pub(super) resumable: bool,
     /// The call that it answers, and that has no outcome yet.
     pub(super) call: Option<Call>,
     /// The request that it answers.
     pub(super) answers: Option<Answers>,
     /// Held while the call may be cancelled.
-    pub(super) _flight: Option<Flight>,
+    pub(super) flight: Option<Flight>,
+    /// The client went on with it, so it may do so again.
+    pub(super) resumed: bool,
     /// Tells the client that its tools have changed.
     pub(super) changes: Option<Changes>,
     pub(super) max_event: usize,
@@ -57,8 +62,6 @@ struct Passing {
     reader: SseReader,
     chunk: Bytes,
     keep_alive: Interval,
-    /// The upstream gives its events ids, so a client that loses the stream may go on with it.
-    resumable: bool,
     /// Counts a stream that no call counts.
     _counted: Option<Counted>,
 }
@@ -74,8 +77,10 @@ enum Next {
     Last(Bytes, Outcome),
     /// The upstream broke the protocol, or a stream with a call off.
     Broken(UpstreamFault),
-    /// The upstream ended a stream that answers nothing.
+    /// The upstream ended a stream that answers nothing, or one to come back for (MCP 2025-11-25, "Sending Messages to the Server").
     Ended,
+    /// The upstream broke a stream off, and keeps the rest for whoever asks for it (MCP 2025-11-25, "Sending Messages to the Server").
+    BrokenOff,
     /// The stream was cut.
     Cut(Cut),
 }
@@ -94,10 +99,10 @@ impl Stream {
         keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let passing = Passing {
             reader: SseReader::resumable(self.max_event),
+            resumable: self.resumed,
             stream: self,
             chunk: Bytes::new(),
             keep_alive,
-            resumable: false,
             _counted: counted,
         };
         let events = stream::unfold(Held(Some(passing)), |mut held| async move {
@@ -155,6 +160,7 @@ impl Passing {
                 frame = frame(self.stream.upstream.as_mut()) => match frame {
                     Some(Ok(frame)) => self.chunk = frame.into_data().unwrap_or_default(),
                     Some(Err(_)) | None if self.stream.answers.is_none() => return Next::Ended,
+                    Some(Err(_)) | None if self.resumable => return Next::BrokenOff,
                     // Ended or broken before the answer came.
                     Some(Err(_)) | None => return Next::Broken(UpstreamFault::Protocol),
                 },
@@ -177,7 +183,7 @@ impl Passing {
                 retry,
             } => (is_message, data, id, retry),
         };
-        self.resumable |= id.is_some();
+        self.stream.resumable |= id.is_some();
         let id = id.and_then(|id| self.place(&id));
         let write = |data: &[u8]| Next::Bytes(event(id.as_ref(), retry, data));
         if data.is_empty() {
@@ -254,7 +260,9 @@ impl Passing {
 
     /// Ends the stream, and the call that it answers. The last bytes for the client, if there are any.
     fn end(self, next: Next) -> Option<Bytes> {
-        let answers = self.stream.answers;
+        let deadline = self.stream.watch.deadline();
+        let (answers, flight) = (self.stream.answers, self.stream.flight);
+        let parked = &self.stream.side.door.parked;
         let error = |reason: Reason, call: &Call| {
             let id = answers.as_ref().and_then(|answers| RequestId::parse(&answers.id));
             event(None, None, &error_body(id, reason, Some(call.id), None))
@@ -266,7 +274,20 @@ impl Passing {
                 call.finish(outcome);
                 Some(bytes)
             }
-            (Next::Last(bytes, _), None) => Some(bytes),
+            (Next::Last(bytes, outcome), None) => {
+                if let Some(answers) = &answers {
+                    parked.answered(answers.call, outcome);
+                }
+                Some(bytes)
+            }
+            (Next::BrokenOff, Some(call)) => {
+                parked.park(Waiting {
+                    call,
+                    flight,
+                    deadline,
+                });
+                None
+            }
             (Next::Broken(fault), Some(call)) => {
                 let last = error(Reason::Upstream(fault), &call);
                 fail(call, fault);
@@ -279,30 +300,33 @@ impl Passing {
                 (cut != Cut::Cancelled).then_some(last)
             }
             (Next::Ended, Some(call)) => {
-                fail(call, UpstreamFault::Protocol);
+                door.parked.park(call, deadline);
                 None
             }
-            (Next::Broken(_) | Next::Cut(_) | Next::Ended, None) => None,
+            (Next::Broken(_) | Next::Cut(_) | Next::Ended | Next::BrokenOff, None) => None,
         }
     }
 
     /// The client went away, which cancels nothing: it may come back for the rest, where the upstream keeps it; else the rest is read
     /// here, to know how the call ends.
     fn left(mut self) {
-        let Some(call) = self.stream.call.take() else {
+        if self.stream.call.is_none() {
             return;
-        };
-        let door = Arc::clone(&self.stream.side.door);
-        if self.resumable {
-            return door.parked.park(call, self.stream.watch.deadline());
         }
-        self.stream.call = Some(call);
-        let tasks = door.tasks.clone();
+        if self.resumable {
+            self.end(Next::BrokenOff);
+            return;
+        }
+        let tasks = self.stream.side.door.tasks.clone();
         tasks.spawn(async move {
             loop {
                 match self.next().await {
                     Next::Bytes(_) => {}
-                    next @ (Next::Last(..) | Next::Broken(_) | Next::Ended | Next::Cut(_)) => {
+                    next @ (Next::Last(..)
+                    | Next::Broken(_)
+                    | Next::Ended
+                    | Next::BrokenOff
+                    | Next::Cut(_)) => {
                         if let Next::Cut(Cut::TimedOut) = next
                             && let Some(call) = self.stream.call.take()
                         {

@@ -51,6 +51,14 @@ async fn a_copy_is_the_log_at_one_moment_while_appends_go_on() {
     assert_eq!(append(&copy, Stream::Audit, batch(0, 1, 0)).await, end.0);
     log.close().await;
     copy.close().await;
+
+    // A log that nobody has open is copied as well, with all that it has.
+    let again = root.path().join("again");
+    SqliteLog::copy(&from, &again).await.unwrap();
+    let (log, again) = (open(&from, options()).await, open(&again, options()).await);
+    for stream in Stream::ALL {
+        assert_eq!(everything(&again, stream).await, everything(&log, stream).await);
+    }
 }
 
 #[tokio::test]

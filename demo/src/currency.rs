@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[schemars(inline)]
-pub(super) enum Currency {
+pub(crate) enum Currency {
     Eur,
     Usd,
     Gbp,
@@ -18,7 +18,7 @@ pub(super) enum Currency {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
-pub(super) enum Rounding {
+pub(crate) enum Rounding {
     #[default]
     HalfUp,
     Down,
@@ -35,7 +35,15 @@ impl Currency {
         }
     }
 
-    fn code(self) -> &'static str {
+    /// All of them.
+    pub(crate) const ALL: [Self; 4] = [Self::Eur, Self::Usd, Self::Gbp, Self::Chf];
+
+    /// The currency with this code.
+    pub(crate) fn named(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|currency| currency.code() == code)
+    }
+
+    pub(crate) fn code(self) -> &'static str {
         match self {
             Self::Eur => "EUR",
             Self::Usd => "USD",
@@ -45,13 +53,13 @@ impl Currency {
     }
 
     /// An amount for people: `EUR 12.05`.
-    pub(super) fn write(self, cents: u64) -> String {
+    pub(crate) fn write(self, cents: u64) -> String {
         format!("{} {}.{:02}", self.code(), cents / 100, cents % 100)
     }
 }
 
 /// `cents` of `from` in cents of `to`. Saturates far above any amount that the tools accept.
-pub(super) fn convert(cents: u64, from: Currency, to: Currency, rounding: Rounding) -> u64 {
+pub(crate) fn convert(cents: u64, from: Currency, to: Currency, rounding: Rounding) -> u64 {
     let divisor = u128::from(from.per_euro());
     let product = u128::from(cents) * u128::from(to.per_euro());
     let rounded = match rounding {
@@ -63,7 +71,7 @@ pub(super) fn convert(cents: u64, from: Currency, to: Currency, rounding: Roundi
 
 /// Units of `to` for one unit of `from`, to show.
 #[expect(clippy::cast_precision_loss, reason = "rates are below 2^53")]
-pub(super) fn rate(from: Currency, to: Currency) -> f64 {
+pub(crate) fn rate(from: Currency, to: Currency) -> f64 {
     to.per_euro() as f64 / from.per_euro() as f64
 }
 
