@@ -24,6 +24,9 @@ const MAX_WAL_PAGES: i64 = 4 * 1024;
 /// Rows in one statement; SQLite takes 32,766 values in one, and a row has four.
 const ROWS: usize = 500;
 
+/// Rows of a statement that is kept prepared.
+const KEPT_PREPARED: usize = 8;
+
 /// The connection that writes, and what it knows of the records.
 #[derive(Debug)]
 pub(super) struct Store {
@@ -94,27 +97,26 @@ impl Store {
         &mut self,
         batches: impl Iterator<Item = &'a [Bytes]>,
     ) -> Result<Vec<Offset>, Failure> {
-        let (offsets, held) = self
-            .write(batches)
-            .await
-            .map_err(|error| Failure::NotStored(refusal(error)))?;
-        sqlx::query("COMMIT")
-            .execute(&mut self.connection)
-            .await
-            .map_err(failed_commit)?;
+        let (offsets, rows, mut held) = self.lay_out(batches);
+        if rows.len() <= ROWS && self.cap.is_none() {
+            // A statement of its own is a transaction of its own: one trip to the database's thread instead of three.
+            self.insert(held.last_time, &rows).await.map_err(failed_commit)?;
+        } else {
+            self.write(&rows, &mut held)
+                .await
+                .map_err(|error| Failure::NotStored(refusal(error)))?;
+            sqlx::query("COMMIT")
+                .execute(&mut self.connection)
+                .await
+                .map_err(failed_commit)?;
+        }
         self.unsettled += held.position - self.held.position + COMMIT_OVERHEAD;
         self.held = held;
         Ok(offsets)
     }
 
-    /// Everything but the commit.
-    async fn write<'a>(
-        &mut self,
-        batches: impl Iterator<Item = &'a [Bytes]>,
-    ) -> Result<(Vec<Offset>, Held), sqlx::Error> {
-        sqlx::query("BEGIN IMMEDIATE")
-            .execute(&mut self.connection)
-            .await?;
+    /// The rows of a commit, the first offset of each batch, and what is held once they are stored.
+    fn lay_out<'a>(&self, batches: impl Iterator<Item = &'a [Bytes]>) -> (Vec<Offset>, Vec<Row<'a>>, Held) {
         let mut held = self.held;
         held.last_time = log_time(held.last_time);
         let (mut offsets, mut rows) = (Vec::new(), Vec::new());
@@ -129,13 +131,21 @@ impl Store {
                 held.add(event.len() as u64);
             }
         }
+        (offsets, rows, held)
+    }
+
+    /// Everything but the commit.
+    async fn write(&mut self, rows: &[Row<'_>], held: &mut Held) -> Result<(), sqlx::Error> {
+        sqlx::query("BEGIN IMMEDIATE")
+            .execute(&mut self.connection)
+            .await?;
         for rows in rows.chunks(ROWS) {
             self.insert(held.last_time, rows).await?;
         }
         if let Some(cap) = self.cap {
-            held.bounds.first = self.trim(&held, cap).await?;
+            held.bounds.first = self.trim(held, cap).await?;
         }
-        Ok((offsets, held))
+        Ok(())
     }
 
     /// One statement for many rows: each statement is a trip to the database's thread and back.
@@ -149,10 +159,10 @@ impl Store {
                 .push_bind(to_sql(row.position))
                 .push_bind(row.event.as_ref());
         });
-        // Not kept prepared: there would be one for every number of rows.
+        // Those of few rows come again and again; of the others there would be one for every number of rows.
         insert
             .build()
-            .persistent(false)
+            .persistent(rows.len() <= KEPT_PREPARED)
             .execute(&mut self.connection)
             .await?;
         Ok(())
