@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside Rust: Python packages in tests/.venv and tests/.venv-1 (the SDK's major version 1), TypeScript
-# clients in tests/clients/, strace, Chromium.
+# clients in tests/clients/ and servers in tests/upstreams/, strace, Chromium.
 # Does nothing where all is there already.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 venv=tests/.venv
-clients="tests/clients/ts tests/clients/oauth"
+packages="tests/clients/ts tests/clients/ts-1 tests/clients/oauth tests/upstreams/ts-1"
 done_file=$venv/installed.sum
 
 die() {
@@ -43,10 +43,10 @@ command -v npm >/dev/null || apt_install nodejs npm
 command -v chromium >/dev/null || apt_install chromium
 
 # shellcheck disable=SC2086 # the folders are words
-sum=$(cat tests/requirements*.txt $(printf '%s/package-lock.json ' $clients) | sha256sum)
+sum=$(cat tests/requirements*.txt $(printf '%s/package-lock.json ' $packages) | sha256sum)
 # shellcheck disable=SC2086
 if [ -f $done_file ] && [ "$(cat $done_file)" = "$sum" ] &&
-    ls -d $venv/bin/python $venv-1/bin/python $(printf '%s/node_modules ' $clients) >/dev/null 2>&1; then
+    ls -d $venv/bin/python $venv-1/bin/python $(printf '%s/node_modules ' $packages) >/dev/null 2>&1; then
     exit 0
 fi
 
@@ -71,12 +71,12 @@ python_packages() {
 python_packages $venv tests/requirements.txt
 python_packages $venv-1 tests/requirements-1.txt
 
-for client in $clients; do
-    echo "setup-tests: installing $client"
-    (cd "$client" && npm ci --silent --no-audit --no-fund) || die "npm could not install $client"
+for folder in $packages; do
+    echo "setup-tests: installing $folder"
+    (cd "$folder" && npm ci --silent --no-audit --no-fund) || die "npm could not install $folder"
     if [ "$(node_major node)" -lt 20 ]; then
         # Debian 12 has Node 18; this package carries a newer one, for this folder only.
-        (cd "$client" && npm install --silent --no-audit --no-fund --no-save node@22) || die "Node 20 or later is needed"
+        (cd "$folder" && npm install --silent --no-audit --no-fund --no-save node@22) || die "Node 20 or later is needed"
     fi
 done
 echo "$sum" >$done_file

@@ -129,7 +129,7 @@ async fn latest(Extension(caller): Extension<Caller>, Path(code): Path<String>) 
 
 async fn quotes(State(shutdown): State<CancellationToken>, Query(watch): Query<Watch>) -> Response {
     let pause = Duration::from_millis(watch.pause_ms.get());
-    let lines = stream::iter(1..=watch.quotes.get()).then(async move |number| {
+    let lines = stream::iter(1..=watch.quotes.get()).then(move |number| async move {
         tokio::time::sleep(pause).await;
         Ok::<_, Infallible>(quote(number))
     });
@@ -141,7 +141,7 @@ async fn quotes(State(shutdown): State<CancellationToken>, Query(watch): Query<W
 fn quote(number: u64) -> String {
     let steps = [0.0, 0.001, 0.002, 0.001];
     let step = steps[usize::try_from(number).unwrap_or_default() % steps.len()];
-    let rate = rate(Currency::Eur, Currency::Usd) + step;
+    let rate = ((rate(Currency::Eur, Currency::Usd) + step) * 1_000.0).round() / 1_000.0;
     format!(
         "{}\n",
         json!({ "quote": number, "pair": "EUR/USD", "rate": rate })

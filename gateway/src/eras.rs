@@ -79,8 +79,8 @@ impl KnownEras {
         )
     }
 
-    /// Remembers what a server turned out to speak.
-    pub(crate) fn learned(&self, server: ServerId, version: VersionNumber, eras: Eras) {
+    /// Remembers what a server says of itself when the door asks it. What it makes of a client's words is nothing to go by for others.
+    fn learned(&self, server: ServerId, version: VersionNumber, eras: Eras) {
         self.0.insert((server, version), eras);
     }
 }

@@ -1,7 +1,8 @@
 //! The door: who calls is verified, what they ask is decided, recorded, and only then forwarded.
 //!
 //! Rooms: [`audit`] records, `mcp` reads and answers MCP, `http_tools` plain HTTP, `proxy` forwards what a permit allows,
-//! `plane` holds the routes of the data plane, [`refusal`] how refusals look, [`run`](mod@run) opens, serves and drains.
+//! `plane` holds the routes of the data plane, [`refusal`] how refusals look, [`run`](mod@run) opens, serves and drains. `upstream`
+//! knows which servers fail, have enough to do, or do not answer; `metrics`, `traces` and `logs` tell operators what goes on.
 
 mod audit;
 mod body;

@@ -1,4 +1,4 @@
-//! What the demonstration finds in its registry: an issuer, two servers, grants. Every command has an id of its own, so it is given
+//! What the demonstration finds in its registry: an issuer, three servers, grants. Every command has an id of its own, so it is given
 //! once in a log's life: what the user changed since stays changed.
 
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ use onedoor_demo::{
         Endpoints, TokenVersion,
         directory::{self, Api, Group},
     },
-    manifests,
+    manifests, rates,
 };
 use onedoor_model::{
     ids::{
@@ -55,12 +55,22 @@ pub(super) async fn run(registry: &Registry, places: &Places, idp: &Endpoints) -
     .await?;
     serve(registry, finance::SLUG, manifests::finance(&places.finance)).await?;
     serve(registry, hr::SLUG, manifests::hr(&places.hr)).await?;
+    serve(registry, rates::SLUG, manifests::rates(&places.rates)).await?;
     let group = |group: Group| anyhow::Ok(Subject::Group(group.id.to_string().try_into()?));
     grant(
         registry,
         "finance",
         group(directory::FINANCE)?,
         finance::SLUG,
+        None,
+        Stage::Production,
+    )
+    .await?;
+    grant(
+        registry,
+        "rates",
+        group(directory::FINANCE)?,
+        rates::SLUG,
         None,
         Stage::Production,
     )

@@ -9,6 +9,7 @@ use std::{
 use anyhow::Context as _;
 use onedoor_demo::{
     idp::{Endpoints, TokenVersion, directory},
+    rates::BASE_PATH,
     server::MCP_PATH,
 };
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,7 @@ pub(super) struct Places {
     pub(super) idp: Url,
     pub(super) finance: Url,
     pub(super) hr: Url,
+    pub(super) rates: Url,
 }
 
 /// What `dev.json` says.
@@ -51,19 +53,28 @@ struct Written<'a> {
     rogue_client_id: String,
     finance_url: String,
     hr_url: String,
+    rates_url: String,
     users: Vec<&'static str>,
     groups: serde_json::Value,
     pid: u32,
 }
 
 impl Places {
-    pub(super) fn new(data: &Url, admin: &Url, idp: &Url, finance: &Url, hr: &Url) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        data: &Url,
+        admin: &Url,
+        idp: &Url,
+        finance: &Url,
+        hr: &Url,
+        rates: &Url,
+    ) -> anyhow::Result<Self> {
         Ok(Self {
             data: data.clone(),
             admin: admin.clone(),
             idp: idp.clone(),
             finance: finance.join(MCP_PATH)?,
             hr: hr.join(MCP_PATH)?,
+            rates: rates.join(BASE_PATH)?,
         })
     }
 }
@@ -126,6 +137,7 @@ impl Folder {
             rogue_client_id: directory::ROGUE.client_id.to_string(),
             finance_url: places.finance.to_string(),
             hr_url: places.hr.to_string(),
+            rates_url: places.rates.to_string(),
             users: directory::USERS.iter().map(|user| user.username).collect(),
             groups: serde_json::json!({
                 "finance": directory::FINANCE.id, "hr": directory::HR.id, "platform": directory::PLATFORM.id,

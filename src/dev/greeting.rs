@@ -9,7 +9,7 @@ use super::folder::Places;
 pub(super) fn print(places: &Places, data: &Path) {
     let door = places.data.as_str().trim_end_matches('/');
     let (admin, idp) = (places.admin.as_str(), places.idp.as_str());
-    let (finance, hr) = (places.finance.as_str(), places.hr.as_str());
+    let (finance, hr, rates) = (places.finance.as_str(), places.hr.as_str(), places.rates.as_str());
     let folder = if data == Path::new("data") {
         String::new()
     } else {
@@ -22,9 +22,10 @@ The door is open. Everything here is on this machine only, and state is in {data
 
   MCP              {door}/mcp   (all your tools)
                    {door}/servers/finance/mcp, {door}/servers/hr/mcp
+  plain HTTP       {door}/http/rates/…
   tools            {door}/tools
   admin API        {admin}api/v1   (OpenAPI: {admin}api/v1/openapi.json)
-  behind the door  {finance}, {hr}
+  behind the door  {finance}, {hr}, {rates}
   sign-in          {idp}   users: analyst (Finance), manager (HR), admin, auditor, owner
 
 Connect a client. It finds the identity provider by itself, and a page opens where you click who you are:
@@ -50,6 +51,10 @@ Call one:
     -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' \
     -H 'MCP-Protocol-Version: 2026-07-28' -H 'Mcp-Method: tools/call' -H 'Mcp-Name: get_balance' \
     -d '{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"get_balance","arguments":{{"account":"operating"}},{meta}}}}}'
+
+One that speaks plain HTTP, and streams:
+
+  curl -sN "{door}/http/rates/quotes?quotes=3" -H "Authorization: Bearer $TOKEN"
 
 See it on the record:
 

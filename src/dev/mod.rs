@@ -1,4 +1,4 @@
-//! `onedoor dev`: the whole of Onedoor in one process, on loopback only, with an identity provider and two servers to try it on.
+//! `onedoor dev`: the whole of Onedoor in one process, on loopback only, with an identity provider and three servers to try it on.
 
 mod bootstrap;
 mod folder;
@@ -12,6 +12,7 @@ use axum::Router;
 use onedoor_demo::{
     finance, hr,
     idp::{Doors, Idp, IdpConfig},
+    rates,
     server::DemoServerConfig,
 };
 use onedoor_gateway::{Config, Gateway, Listener, Listeners};
@@ -33,7 +34,7 @@ pub(crate) struct Args {
     /// Folder of all state; a restart goes on with it.
     #[arg(long, default_value = "data")]
     data: PathBuf,
-    /// Listen on ports that are free instead of 8080, 8081, 8082, 9101 and 9102, and on the same ones after a restart.
+    /// Listen on ports that are free instead of 8080, 8081, 8082, 9101, 9102 and 9103, and on the same ones after a restart.
     #[arg(long)]
     free_ports: bool,
     #[command(flatten)]
@@ -71,6 +72,7 @@ async fn run(args: &Args) -> anyhow::Result<()> {
         idp,
         finance,
         hr,
+        rates,
     } = Ports::bind(args.free_ports, &folder).await?;
     let public_url = url(&data)?;
     let places = folder::Places::new(
@@ -79,6 +81,7 @@ async fn run(args: &Args) -> anyhow::Result<()> {
         &url(&idp)?,
         &url(&finance)?,
         &url(&hr)?,
+        &url(&rates)?,
     )?;
 
     let store = Store::open(folder.projection()).await.context("the projection")?;
@@ -102,7 +105,8 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     let mut demo = DemoServerConfig::new(&issuer, public_url.join("/.well-known/jwks.json")?);
     demo.shutdown = background.clone();
     spawn(&mut servers, finance, finance::router(demo.clone()), &background);
-    spawn(&mut servers, hr, hr::router(demo), &background);
+    spawn(&mut servers, hr, hr::router(demo.clone()), &background);
+    spawn(&mut servers, rates, rates::router(demo), &background);
 
     let config = Config {
         replica: ReplicaName::new("dev")?,

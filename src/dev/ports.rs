@@ -15,6 +15,7 @@ pub(super) struct Ports {
     pub(super) idp: TcpListener,
     pub(super) finance: TcpListener,
     pub(super) hr: TcpListener,
+    pub(super) rates: TcpListener,
 }
 
 /// A port cannot be had.
@@ -45,6 +46,7 @@ impl Ports {
             )
             .await?,
             hr: listen(port(9102, last.as_ref().map(|l| &l.hr)), "the hr server").await?,
+            rates: listen(port(9103, last.as_ref().map(|l| &l.rates)), "the rates service").await?,
         })
     }
 }

@@ -10,6 +10,7 @@ use tracing::{
     field::{Field, Visit},
 };
 use tracing_subscriber::{
+    field::RecordFields,
     fmt::{
         FmtContext, FormatEvent, FormattedFields,
         format::{FormatFields, Writer},
@@ -17,21 +18,35 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-/// Writes events as JSON lines. Give it with [`JsonFields`](tracing_subscriber::fmt::format::JsonFields).
+/// Writes events as JSON lines. Give it with [`JsonMembers`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct JsonLines;
+
+/// Writes the fields of a span as members of a JSON object, each followed by a comma, so that what a request learns later is appended:
+/// every request has a span, and few have lines.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct JsonMembers;
 
 /// The fields of an event.
 struct Fields<'a>(&'a mut Map<String, Value>);
 
-impl<S, N> FormatEvent<S, N> for JsonLines
+impl<'w> FormatFields<'w> for JsonMembers {
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'w>, fields: R) -> fmt::Result {
+        let mut members = Map::new();
+        fields.record(&mut Fields(&mut members));
+        members
+            .into_iter()
+            .try_for_each(|(key, value)| write!(writer, "{}:{value},", Value::String(key)))
+    }
+}
+
+impl<S> FormatEvent<S, JsonMembers> for JsonLines
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(
         &self,
-        context: &FmtContext<'_, S, N>,
+        context: &FmtContext<'_, S, JsonMembers>,
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
@@ -39,9 +54,9 @@ where
         let spans = context.event_scope().into_iter().flatten();
         for span in spans {
             let extensions = span.extensions();
-            let fields = extensions.get::<FormattedFields<N>>();
-            if let Some(Ok(Value::Object(fields))) = fields.map(|fields| serde_json::from_str(fields)) {
-                line.extend(fields);
+            if let Some(members) = extensions.get::<FormattedFields<JsonMembers>>() {
+                let object = format!("{{{}}}", members.trim_end_matches(','));
+                line.extend(serde_json::from_str::<Map<_, _>>(&object).unwrap_or_default());
             }
         }
         event.record(&mut Fields(&mut line));
@@ -112,7 +127,7 @@ mod tests {
     use std::{io, sync::Arc};
 
     use parking_lot::Mutex;
-    use tracing_subscriber::fmt::{MakeWriter, format::JsonFields};
+    use tracing_subscriber::fmt::MakeWriter;
 
     use super::*;
 
@@ -148,12 +163,14 @@ mod tests {
         let subscriber = tracing_subscriber::fmt()
             .with_ansi(false)
             .with_writer(written.clone())
-            .fmt_fields(JsonFields::new())
+            .fmt_fields(JsonMembers)
             .event_format(JsonLines)
             .finish();
         tracing::subscriber::with_default(subscriber, || {
-            let span = tracing::error_span!("request", trace_id = tracing::field::Empty);
+            let empty = tracing::field::Empty;
+            let span = tracing::error_span!("request", kind = "a \"b\"", trace_id = empty, span_id = empty);
             span.record("trace_id", tracing::field::display("0af7"));
+            span.record("span_id", tracing::field::display("77"));
             let _entered = span.enter();
             let error = NoConnection(io::Error::other("refused \"now\"\n"));
             tracing::warn!(
@@ -173,7 +190,7 @@ mod tests {
         );
         let mut expected = serde_json::json!({
             "level": "WARN", "target": "onedoor::telemetry::json::tests", "message": "an upstream failed",
-            "trace_id": "0af7", "error": "no connection: refused \"now\"\n", "call": 7, "micros": 12, "fast": true,
+            "kind": "a \"b\"", "trace_id": "0af7", "span_id": "77", "error": "no connection: refused \"now\"\n", "call": 7, "micros": 12, "fast": true,
         });
         expected["timestamp"] = line["timestamp"].clone();
         assert_eq!(line, expected);

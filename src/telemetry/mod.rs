@@ -4,9 +4,9 @@ mod json;
 
 use std::io::IsTerminal as _;
 
-use tracing_subscriber::{EnvFilter, fmt::format::JsonFields};
+use tracing_subscriber::EnvFilter;
 
-use self::json::JsonLines;
+use self::json::{JsonLines, JsonMembers};
 
 /// What is logged where nobody says otherwise.
 const USUAL: &str = "info,rmcp=warn,onedoor_demo=warn";
@@ -61,7 +61,7 @@ pub(crate) fn start(args: &Logging) {
         Format::Text => logs.with_ansi(std::io::stderr().is_terminal()).init(),
         Format::Json => logs
             .with_ansi(false)
-            .fmt_fields(JsonFields::new())
+            .fmt_fields(JsonMembers)
             .event_format(JsonLines)
             .init(),
     }

@@ -2,7 +2,7 @@
 
 use onedoor_tests::dev::Dev;
 use rmcp::{
-    ClientServiceExt as _, RoleClient,
+    ClientServiceExt as _, RoleClient, ServiceExt as _,
     model::{CallToolRequestParams, ProtocolVersion},
     service::{ClientLifecycleMode, RunningService},
     transport::{StreamableHttpClientTransport, streamable_http_client::StreamableHttpClientTransportConfig},
@@ -44,6 +44,21 @@ async fn it_discovers_and_calls_without_a_session() {
             preferred_versions: vec![ProtocolVersion::V_2026_07_28],
         };
         let client = ().serve_with_lifecycle(transport(&dev, &url).await, mode).await.unwrap();
+        lists_and_calls(client, tool).await;
+    }
+}
+
+/// What this client does where it is told nothing else.
+#[tokio::test]
+async fn it_lists_and_calls_in_a_session() {
+    let dev = Dev::start().await;
+    for (url, tool) in [
+        (dev.endpoint("finance"), "get_balance"),
+        (format!("{}/mcp", dev.places.data_url), "finance__get_balance"),
+    ] {
+        let client = ().serve(transport(&dev, &url).await).await.unwrap();
+        let begun = client.peer_info().unwrap();
+        assert_eq!(begun.protocol_version, ProtocolVersion::V_2025_11_25);
         lists_and_calls(client, tool).await;
     }
 }

@@ -144,12 +144,12 @@ fn free_port() -> u16 {
 fn toml_of(issuer: &Value) -> String {
     let mut text = "[[issuers]]\n".to_owned();
     for (key, value) in issuer.as_object().unwrap() {
-        let value = match value {
-            Value::Object(members) => {
+        let value = match value.as_object() {
+            Some(members) => {
                 let members = members.iter().map(|(key, value)| format!("{key} = {value}"));
                 format!("{{ {} }}", members.collect::<Vec<_>>().join(", "))
             }
-            other => other.to_string(),
+            None => value.to_string(),
         };
         text += &format!("{key} = {value}\n");
     }

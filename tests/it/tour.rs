@@ -24,7 +24,12 @@ async fn the_commands_that_are_printed_do_what_they_say() {
     let audit = commands.pop().unwrap();
     assert!(audit.contains("audit calls"), "{audit}");
     let said = shell(&commands.join("\n")).await;
-    for expected in ["\"finance__get_balance\"", "\"balanceCents\"", "Ana Lyst"] {
+    for expected in [
+        "\"finance__get_balance\"",
+        "\"balanceCents\"",
+        "Ana Lyst",
+        "EUR/USD",
+    ] {
         assert!(said.contains(expected), "{expected} in {said}");
     }
     // An answer does not wait for its outcome to be recorded and projected: that takes a moment.

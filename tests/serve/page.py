@@ -1,19 +1,34 @@
-"""The blocks of docs/serve.md: a block that begins with ```sh step=NAME belongs to the step of that name."""
+"""The blocks of the documentation: a block that begins with ```sh step=NAME belongs to the step of that name."""
 
 import re
 from pathlib import Path
 
-PAGE = Path(__file__).parents[2] / "docs/serve.md"
+DOCS = Path(__file__).parents[2] / "docs"
+# In the order in which they are followed.
+PAGES = [DOCS / "identity-providers/keycloak.md", DOCS / "serve.md"]
 
 
 def step(name: str) -> str:
     """All blocks of a step, in order, as one script."""
-    blocks = re.findall(rf"^```sh step={name}$\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    assert blocks, f"docs/serve.md has no step {name}"
+    blocks = re.findall(rf"^```sh step={name}$\n(.*?)^```$", text(), re.MULTILINE | re.DOTALL)
+    assert blocks, f"there is no step {name}"
     return "\n".join(blocks)
+
+
+def text() -> str:
+    return "\n".join(page.read_text() for page in PAGES)
 
 
 def unit() -> str:
     """The systemd unit."""
-    (block,) = re.findall(r"^```ini$\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    (block,) = re.findall(r"^```ini$\n(.*?)^```$", text(), re.MULTILINE | re.DOTALL)
+    return block
+
+
+def entra() -> str:
+    """The issuer of Entra ID, with ids in the places where a reader puts them."""
+    page = (DOCS / "identity-providers/entra.md").read_text()
+    (block,) = re.findall(r"^```toml$\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    for number, place in enumerate(["TENANT_ID", "DATA_APP", "ADMIN_APP", "MCP_APP", "your object id"]):
+        block = block.replace(place, f"{number:08}-0000-4000-8000-000000000000")
     return block

@@ -24,6 +24,7 @@ impl Ledger {
     /// Starts one behind this gateway.
     pub async fn start(gateway: &str) -> Self {
         let mut manifest = Manifest::new("ledger", "", []);
+        manifest.protocol_versions = None;
         let journal = NamedTempFile::new().unwrap();
         let here = binary::here();
         let mut process = Command::new(here.join(".venv/bin/python"))

@@ -1,5 +1,5 @@
 //! What the end-to-end tests are made of: a door to test ([`dev`]), those who speak to it ([`mcp`], [`session`], [`sdk`], [`admin`],
-//! [`raw`]), those it speaks to ([`upstream`], [`session_upstream`], [`session_servers`], [`service`], [`idp`]), and judges that share no
+//! [`raw`]), a way between that breaks ([`cut`]), those it speaks to ([`upstream`], [`session_upstream`], [`session_servers`], [`service`], [`idp`]), and judges that share no
 //! code with it ([`oracle`], [`search`]).
 //!
 //! The door is the real binary. `ONEDOOR_BIN` names it; without that, the first test builds it with Cargo.
@@ -13,6 +13,8 @@
 
 pub mod admin;
 pub mod binary;
+pub mod collector;
+pub mod cut;
 pub mod dev;
 pub mod dice;
 pub mod idp;

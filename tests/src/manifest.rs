@@ -17,12 +17,14 @@ pub struct Manifest {
     pub required_scope: String,
     pub strategy: String,
     pub version: String,
+    /// Left out where it is none, and for a plain HTTP service: the door then asks the server.
+    pub protocol_versions: Option<Vec<String>>,
     pub timeouts: Value,
     pub tools: Vec<Value>,
 }
 
 impl Manifest {
-    /// A server of this slug at this URL, with these tools, each of which takes any arguments.
+    /// A server without sessions, of this slug at this URL, with these tools, each of which takes any arguments.
     pub fn new<'a>(slug: &str, url: &str, tools: impl IntoIterator<Item = &'a str>) -> Self {
         Self {
             slug: slug.to_owned(),
@@ -33,6 +35,7 @@ impl Manifest {
             required_scope: format!("{slug}.use"),
             strategy: "gateway-issued".to_owned(),
             version: "1.0.0".to_owned(),
+            protocol_versions: Some(vec![crate::mcp::REVISION.to_owned()]),
             timeouts: json!({ "connectMs": 2_000, "firstByteMs": 30_000, "totalMs": 60_000 }),
             tools: tools.into_iter().map(tool).collect(),
         }
@@ -73,6 +76,9 @@ impl fmt::Display for Manifest {
         if self.http {
             manifest["_meta"]["dev.onedoor/server"]["http"] = json!({ "url": self.url });
         } else {
+            if let Some(versions) = &self.protocol_versions {
+                manifest["_meta"]["dev.onedoor/server"]["protocolVersions"] = json!(versions);
+            }
             manifest["remotes"] = json!([{ "type": "streamable-http", "url": self.url }]);
         }
         write!(f, "{manifest:#}")

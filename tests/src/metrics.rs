@@ -45,7 +45,12 @@ impl Metrics {
         let parsed = parser.wait_with_output().await.unwrap();
         assert!(parsed.status.success(), "{page}");
         let lines = String::from_utf8(parsed.stdout).unwrap();
-        Self(lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+        Self(
+            lines
+                .lines()
+                .map(|line| serde_json::from_str(line).unwrap())
+                .collect(),
+        )
     }
 
     /// The sum of the samples of this name that have these labels.
@@ -65,6 +70,8 @@ impl Metrics {
 
     /// Every value of every label.
     pub fn label_values(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().flat_map(|Sample(_, labels, _)| labels.values().map(String::as_str))
+        self.0
+            .iter()
+            .flat_map(|Sample(_, labels, _)| labels.values().map(String::as_str))
     }
 }

@@ -41,9 +41,17 @@ impl Session {
 
     /// A session of a demonstration user with a server, ready for calls. The client may be asked whatever a server can ask.
     pub async fn open(dev: &Dev, slug: &str, user: &str) -> Self {
-        let token = dev.token(user).await;
+        Self::open_at(dev, &dev.endpoint(slug), user).await
+    }
+
+    /// The same with all of the user's servers.
+    pub async fn open_with_all(dev: &Dev, user: &str) -> Self {
+        Self::open_at(dev, &format!("{}/mcp", dev.places.data_url), user).await
+    }
+
+    async fn open_at(dev: &Dev, url: &str, user: &str) -> Self {
+        let session = Self::at(&dev.http, url, Some(dev.token(user).await));
         let capabilities = json!({ "elicitation": {}, "sampling": {}, "roots": {} });
-        let session = Self::at(&dev.http, &dev.endpoint(slug), Some(token));
         session.begun(capabilities).await
     }
 

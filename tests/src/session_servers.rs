@@ -24,7 +24,8 @@ const PACKAGES: &str = "upstreams/ts-1";
 pub struct SessionServer {
     /// Its manifest.
     pub manifest: Manifest,
-    _process: Child,
+    command: Command,
+    process: Child,
 }
 
 impl SessionServer {
@@ -58,11 +59,12 @@ impl SessionServer {
 
     /// Starts one, which says its port, or was given one.
     async fn start(slug: &str, mut command: Command, port: Option<u16>) -> Self {
-        let mut process = command
+        command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
-            .kill_on_drop(true)
+            .kill_on_drop(true);
+        let mut process = command
             .spawn()
             .unwrap_or_else(|error| panic!("{error}; run scripts/setup-tests.sh"));
         let port = match port {
@@ -79,11 +81,26 @@ impl SessionServer {
         wait::until(slug, async || http.get(&url).send().await.ok().map(drop)).await;
         let direct = Session::at(&http, &url, None).begun(serde_json::json!({})).await;
         let mut manifest = Manifest::new(slug, &url, []);
+        manifest.protocol_versions = None;
         manifest.tools = direct.tools().await.into_iter().map(declared).collect();
+        command.env("PORT", port.to_string());
         Self {
             manifest,
-            _process: process,
+            command,
+            process,
         }
+    }
+
+    /// Kills one made with the TypeScript SDK, and starts it anew where it was: it has forgotten all sessions.
+    pub async fn restart(&mut self) {
+        self.process.kill().await.unwrap();
+        self.process = self.command.spawn().unwrap();
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let url = &self.manifest.url;
+        wait::until("a server again", async || {
+            http.get(url).send().await.ok().map(drop)
+        })
+        .await;
     }
 }
 

@@ -60,6 +60,8 @@ pub struct SessionUpstream {
 /// What an upstream was sent.
 #[derive(Debug, Default)]
 struct Seen {
+    /// It names no sessions, so it has neither a stream of its own nor an end of one.
+    is_plain: bool,
     received: watch::Sender<Vec<Received>>,
     /// Answers of `held` and `resumable` go out once this is set.
     released: watch::Sender<bool>,
@@ -82,14 +84,29 @@ pub struct Received {
 struct Events {
     to: mpsc::Sender<Bytes>,
     seen: Arc<Seen>,
+    /// How much had been received when it was opened.
+    from: usize,
 }
 
 impl SessionUpstream {
     /// Starts one.
     pub async fn start() -> Self {
+        Self::start_with(Seen::default()).await
+    }
+
+    /// Starts one that names no sessions, so it has neither a stream of its own nor an end of one.
+    pub async fn start_plain() -> Self {
+        Self::start_with(Seen {
+            is_plain: true,
+            ..Seen::default()
+        })
+        .await
+    }
+
+    async fn start_with(seen: Seen) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/mcp", listener.local_addr().unwrap());
-        let seen = Arc::<Seen>::default();
+        let seen = Arc::new(seen);
         let router = Router::new().fallback(answer).with_state(Arc::clone(&seen));
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -103,7 +120,9 @@ impl SessionUpstream {
     /// A manifest for it, with all its tools.
     #[must_use]
     pub fn manifest(&self, slug: &str) -> Manifest {
-        Manifest::new(slug, &self.url, TOOLS)
+        let mut manifest = Manifest::new(slug, &self.url, TOOLS);
+        manifest.protocol_versions = None;
+        manifest
     }
 
     /// Everything it was sent.
@@ -156,9 +175,12 @@ async fn answer(State(seen): State<Arc<Seen>>, request: Request) -> Response {
     };
     seen.received.send_modify(|all| all.push(received.clone()));
     match (&received.method, received.body["method"].as_str()) {
+        (&Method::DELETE | &Method::GET, _) if seen.is_plain => {
+            StatusCode::METHOD_NOT_ALLOWED.into_response()
+        }
         (&Method::DELETE, _) => StatusCode::OK.into_response(),
         (&Method::GET, _) => respond(seen, |events| listened(events, received)),
-        (_, Some("initialize")) => initialized(&received.body),
+        (_, Some("initialize")) => initialized(&seen, &received.body),
         (_, Some("logging/setLevel")) => result(&received.body, json!({})),
         (_, Some("tools/call")) => match received.body["params"]["name"].as_str() {
             Some("echo") => result(&received.body, text(&received.body["params"]["arguments"])),
@@ -181,7 +203,7 @@ async fn answer(State(seen): State<Arc<Seen>>, request: Request) -> Response {
     }
 }
 
-fn initialized(request: &Value) -> Response {
+fn initialized(seen: &Seen, request: &Value) -> Response {
     let mut response = result(
         request,
         json!({
@@ -190,10 +212,12 @@ fn initialized(request: &Value) -> Response {
             "serverInfo": { "name": "edge", "version": "1" },
         }),
     );
-    let id = Uuid::new_v4().to_string();
-    response
-        .headers_mut()
-        .insert("mcp-session-id", id.parse().unwrap());
+    if !seen.is_plain {
+        let id = Uuid::new_v4().to_string();
+        response
+            .headers_mut()
+            .insert("mcp-session-id", id.parse().unwrap());
+    }
     response
 }
 
@@ -253,6 +277,8 @@ async fn listened(events: Events, request: Received) {
         let params = json!({ "level": "info", "data": "listening" });
         let message = json!({ "jsonrpc": "2.0", "method": "notifications/message", "params": params });
         events.send(Some("listened"), &message).await;
+        let ask = json!({ "jsonrpc": "2.0", "id": ASKED, "method": "roots/list" });
+        events.send(None, &ask).await;
         return events.to.closed().await;
     };
     let id = events.seen.broken_off.lock().get(last).cloned();
@@ -299,10 +325,12 @@ impl Events {
         self.received(|received| received.body["method"] == method).await;
     }
 
+    /// The first of these that comes after this stream was opened.
     async fn received(&self, wanted: impl Fn(&Received) -> bool) -> Received {
         let mut received = self.seen.received.subscribe();
-        let all = received.wait_for(|all| all.iter().any(&wanted)).await.unwrap();
-        all.iter().find(|one| wanted(one)).unwrap().clone()
+        let news = |all: &Vec<Received>| all[self.from..].iter().find(|one| wanted(one)).cloned();
+        let all = received.wait_for(|all| news(all).is_some()).await.unwrap();
+        news(&all).unwrap()
     }
 }
 
@@ -319,7 +347,12 @@ fn respond<W: Future<Output = ()> + Send + 'static>(
 ) -> Response {
     let (to, from) = mpsc::channel(1);
     seen.open.send_modify(|open| *open += 1);
-    tokio::spawn(write(Events { to, seen }));
+    let from_here = seen.received.borrow().len();
+    tokio::spawn(write(Events {
+        to,
+        seen,
+        from: from_here,
+    }));
     let events = stream::unfold(from, async |mut from| {
         let event = from.recv().await?;
         Some((Ok::<_, Infallible>(event), from))

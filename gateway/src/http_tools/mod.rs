@@ -15,5 +15,6 @@ mod target;
 mod upload;
 
 pub(crate) use endpoint::{production, qa};
+pub(crate) use refusal::status;
 pub(crate) use target::base_path;
 pub(crate) use upload::UploadFault;

@@ -44,8 +44,8 @@ fn told(reason: Reason) -> Told {
     }
 }
 
-/// The status that a reason has outside MCP.
-fn status(reason: Reason) -> StatusCode {
+/// The status that a reason has where it is not told as a JSON-RPC error.
+pub(crate) fn status(reason: Reason) -> StatusCode {
     match reason {
         Reason::Denied(DenialReason::Blocked) | Reason::ConsentRequired => StatusCode::FORBIDDEN,
         Reason::Denied(

@@ -109,8 +109,8 @@ async fn serve(
     let max_depth = usize::try_from(settings.limits.json_depth).unwrap_or(usize::MAX);
     let mut response = match read_message(&body, Limits { max_depth }) {
         Ok(message) => match era_of(headers, Some(&message)) {
-            Era::Stateless => stateless::answer(&asked, message).await,
-            Era::Session => session::answer(&asked, &message).await,
+            Era::Stateless => Box::pin(stateless::answer(&asked, message)).await,
+            Era::Session => Box::pin(session::answer(&asked, &message)).await,
         },
         Err(refused) => reply::malformed(refused.id, &refused.fault),
     };

@@ -53,7 +53,13 @@ pub(super) async fn answer(asked: &Asked<'_>, message: Message<'_>) -> Response 
     };
     match permit {
         Permit::Discover(permit) => {
-            let eras = eras::of(asked.door, permit.entitlement(), asked.token, asked.call).await;
+            let eras = Box::pin(eras::of(
+                asked.door,
+                permit.entitlement(),
+                asked.token,
+                asked.call,
+            ))
+            .await;
             if eras.stateless {
                 asked.result(wanted, local::discover(&permit))
             } else {

@@ -242,11 +242,6 @@ impl Admission {
         self.tell(Verdict::Works);
     }
 
-    /// The upstream could not be reached, did not begin to answer in time, or answered with nonsense.
-    pub(crate) fn failed(&mut self) {
-        self.tell(Verdict::Fails);
-    }
-
     /// What the outcome of the call shows, where nothing was told before; `answered`: whether the head of an answer had come.
     pub(crate) fn ended(&mut self, outcome: &Outcome, answered: bool) {
         self.tell(shown_by(outcome, answered));

@@ -7,6 +7,9 @@ use uuid::Uuid;
 use super::*;
 
 const FINANCE: Key = (ServerId(Uuid::from_u128(1)), VersionNumber(1));
+/// What counts as a failure.
+const BROKEN: Outcome = Outcome::UpstreamError(UpstreamFault::Unreachable);
+
 const HR: Key = (ServerId(Uuid::from_u128(2)), VersionNumber(1));
 
 fn settings() -> Settings {
@@ -28,7 +31,7 @@ fn admit(upstreams: &Upstreams, key: Key) -> Result<Admission, Refusal> {
 }
 
 fn fail(upstreams: &Upstreams, key: Key) {
-    admit(upstreams, key).unwrap().failed();
+    admit(upstreams, key).unwrap().ended(&BROKEN, false);
 }
 
 #[test]
@@ -75,8 +78,7 @@ fn the_first_thing_told_counts() {
     for _ in 0..5 {
         let mut call = admit(&upstreams, FINANCE).unwrap();
         call.succeeded();
-        call.failed();
-        call.ended(&Outcome::UpstreamError(UpstreamFault::Protocol), true);
+        call.ended(&BROKEN, false);
     }
     assert!(upstreams.status(FINANCE).unwrap().breaker.is_calm());
     fail(&upstreams, FINANCE);

@@ -37,10 +37,14 @@ async fn a_session_of_someone_else_is_none_word_for_word() {
     assert_eq!(refused.0, 404);
     let flipped = if id.ends_with('A') { "B" } else { "A" };
     let changed = session.named(&format!("{}{flipped}", &id[..id.len() - 1]));
-    // Another user; another endpoint of the same user; all servers at once.
+    // Another user; the same through another client app; another endpoint of the same user; all servers at once.
+    let apps = [&*dev.places.client_id, &*dev.places.rogue_client_id];
+    admin.admit_only(&dev.places.issuer, &apps).await;
+    let app = dev.token_for("analyst", apps[1], &dev.places.data_scope).await;
     let all = format!("{}/mcp", dev.places.data_url);
     let others = [
         manager.named(&id),
+        session.by(&app),
         session.moved_to(&dev.endpoint("other")),
         session.moved_to(&dev.endpoint("edge/qa")),
         session.moved_to(&all),

@@ -1,7 +1,7 @@
 //! A session from its first message to its end.
 
-use onedoor_tests::{session::Session, wait};
-use serde_json::{Value, json};
+use onedoor_tests::{dev::Dev, session::Session, session_upstream::SessionUpstream};
+use serde_json::json;
 
 use super::door;
 
@@ -196,25 +196,60 @@ async fn an_answer_to_another_request_is_no_answer() {
 }
 
 #[tokio::test]
-async fn a_client_hears_when_its_tools_change() {
+async fn a_client_hears_from_its_server_and_when_its_tools_change() {
     let (dev, upstream, _grant) = door().await;
     let session = Session::open(&dev, "edge", "analyst").await;
     let mut stream = session.listen(None).await;
-    // What the server has to say.
+    // What the server has to say, and to ask.
     let event = stream.next_event().await.unwrap();
     assert_eq!(event.message.unwrap()["params"]["data"], "listening");
     assert_ne!(event.id.as_deref(), Some("listened"));
+    let asked = stream.next().await.unwrap();
+    assert_eq!(asked["method"], "roots/list");
+    let roots = json!({ "roots": [] });
+    assert_eq!(session.respond(&asked["id"], roots.clone()).await.status, 202);
+    let told = upstream.message(None).await.body;
+    assert_eq!((&told["id"], &told["result"]), (&json!(7), &roots));
+    // Only what changes its tools.
     let admin = dev.admin("admin").await;
     admin.set(|settings| settings["limits"]["page"] = json!(50)).await;
+    admin.stop("hr", "disable").await;
     admin.stop("edge", "tools/held/disable").await;
-    let changed: Value = stream.next().await.unwrap();
+    let changed = stream.next().await.unwrap();
     assert_eq!(changed["method"], "notifications/tools/list_changed");
-    // It has gone when the client has.
+    let names = session.tools().await;
+    assert!(!names.iter().any(|tool| tool["name"] == "held"), "{names:?}");
+    // The server's stream has gone when the client has.
     upstream.open_streams(1).await;
     drop(stream);
     upstream.open_streams(0).await;
-    wait::until("a record without calls", async || {
-        dev.calls(&[]).await.is_empty().then_some(())
-    })
-    .await;
+}
+
+#[tokio::test]
+async fn a_server_need_not_name_it() {
+    let upstream = SessionUpstream::start_plain().await;
+    let dev = Dev::start().await;
+    let admin = dev.admin("admin").await;
+    admin.open(&upstream.manifest("edge")).await;
+    admin.grant(&dev.analysts(), "edge", None, "production").await;
+    let session = Session::open(&dev, "edge", "analyst").await;
+    assert!(session.call("echo", json!({})).await.is_answered());
+    assert_eq!(
+        upstream
+            .message(Some("tools/call"))
+            .await
+            .header("mcp-session-id"),
+        None
+    );
+    // The door has something to say even where the server has no stream of its own.
+    let mut stream = session.listen(None).await;
+    admin.stop("edge", "tools/held/disable").await;
+    let changed = stream.next().await.unwrap();
+    assert_eq!(changed["method"], "notifications/tools/list_changed");
+    // It forgets no session, so this is a failure as any other.
+    let failed = session.call("forgets", json!({})).await;
+    assert_eq!(
+        (failed.status, failed.error().1.as_str()),
+        (200, "upstream_status")
+    );
 }

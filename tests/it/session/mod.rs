@@ -1,5 +1,6 @@
 //! The session revisions of MCP, 2025-03-26 to 2025-11-25.
 
+mod all;
 mod asked;
 mod clients;
 mod eras;

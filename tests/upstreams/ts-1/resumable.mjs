@@ -1,7 +1,7 @@
 // An MCP server made with the TypeScript SDK's major version 1 that keeps its events: a client that loses a stream may come back for the
-// rest of it. Its tool `relay` breaks its own stream off in the middle.
+// rest of it. Its tool `relay` breaks its own stream off in the middle; `outlast` is for streams that others break off.
 //
-// Prints one line of JSON once it listens: its port.
+// Listens where PORT says, else anywhere, and then prints one line of JSON: its port.
 
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
@@ -34,15 +34,21 @@ class Events {
 
 function resumable() {
     const server = new McpServer({ name: 'resumable', version: '1' }, { capabilities: { logging: {} } });
+    const log = (extra, data) =>
+        extra.sendNotification({ method: 'notifications/message', params: { level: 'info', data } });
     server.registerTool('relay', { description: 'Breaks its stream off, and answers.' }, async extra => {
-        const log = data =>
-            extra.sendNotification({ method: 'notifications/message', params: { level: 'info', data } });
-        await log('before');
+        await log(extra, 'before');
         extra.closeSSEStream();
-        await log('meanwhile');
+        await log(extra, 'meanwhile');
         // Long enough for some client to be back before the answer, short enough for others not to be.
         await sleep(100);
         return { content: [{ type: 'text', text: 'relayed' }] };
+    });
+    server.registerTool('outlast', { description: 'Says something, and answers later.' }, async extra => {
+        await log(extra, 'before');
+        await sleep(100);
+        await log(extra, 'after');
+        return { content: [{ type: 'text', text: 'outlasted' }] };
     });
     return server;
 }
@@ -63,4 +69,4 @@ const web = createServer(async (request, response) => {
     }
     await transport.handleRequest(request, response);
 });
-web.listen(0, '127.0.0.1', () => process.stdout.write(JSON.stringify({ port: web.address().port }) + '\n'));
+web.listen(process.env.PORT ?? 0, '127.0.0.1', () => process.stdout.write(JSON.stringify({ port: web.address().port }) + '\n'));

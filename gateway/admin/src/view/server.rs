@@ -68,7 +68,7 @@ pub(crate) struct ServerView {
     /// Set for good when it was retired.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retired: Option<TouchView>,
-    /// How the version shown answers its probes; absent where it is not probed. Not of the server's record, so no part of what the ETag
+    /// How the version shown answers its probes; absent where it is not probed. Not of the server's record, so no part of what the `ETag`
     /// names: read it without `If-None-Match`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub health: Option<HealthView>,

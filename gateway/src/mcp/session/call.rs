@@ -87,7 +87,11 @@ pub(super) async fn answer(asked: &Asked<'_>, session: &Session, request: &Sessi
         }
         Err(reason) => return asked.refuse(wanted, Reason::Denied(reason), Some(&trace)),
     };
-    let session = match with_all::towards(asked, session, permit.entitlement()).await {
+    let params = header_params(&permit);
+    if let Err(fault) = check_params_if_sent(asked.headers, request.params.arguments, &params) {
+        return answers::malformed(Some(request.id), &fault);
+    }
+    let session = match with_all::towards(asked, session, &permit).await {
         Ok(session) => session,
         Err(Failure {
             reason: Reason::EraNotSupported,
@@ -97,10 +101,6 @@ pub(super) async fn answer(asked: &Asked<'_>, session: &Session, request: &Sessi
     };
     if !session.is_served_by(permit.server(), permit.version()) {
         return reply::no_session(Some(request.id), NoSession::Unknown);
-    }
-    let params = header_params(&permit);
-    if let Err(fault) = check_params_if_sent(asked.headers, request.params.arguments, &params) {
-        return answers::malformed(Some(request.id), &fault);
     }
     // JSON-RPC 2.0 §4: an id tells requests apart, so it is not used again while its request is under way.
     let Some(flight) = asked.door.in_flight.begin(&session, request.id) else {
@@ -180,30 +180,29 @@ impl Work {
             },
             cancelled: Some(&self.flight.cancelled),
         };
-        let mut token_b = None;
-        let Dispatched { call, watch, head } = dispatch
-            .run(|token| {
-                token_b = Some(token.clone());
-                self.http_request(token)
-            })
-            .await?;
-        let Some(token_b) = token_b else {
-            return Err(fail(call, UpstreamFault::Protocol).into());
-        };
+        let Dispatched { call, watch, head } = dispatch.run(|token| self.http_request(token)).await?;
         let (parts, body) = head.into_parts();
         match (parts.status, media_type(&parts.headers)) {
-            (StatusCode::OK, Some("text/event-stream")) => {
-                Ok(Made::Answer(self.stream(call, watch, body, token_b)))
-            }
+            (StatusCode::OK, Some("text/event-stream")) => Ok(Made::Answer(self.stream(call, watch, body))),
             (StatusCode::OK, Some("application/json")) => {
                 Ok(Made::Answer(self.whole(call, watch, body).await?))
             }
-            (StatusCode::NOT_FOUND, _) => {
+            (status, _) if self.is_gone(status) => {
                 fail(call, UpstreamFault::Status);
                 Ok(Made::SessionGone)
             }
             (status, _) => Err(fail(call, fault_of(status)).into()),
         }
+    }
+
+    /// Whether a status means that the upstream has forgotten its session. Many servers, the reference server among them, say 400 where
+    /// they should say 404; that ends only sessions that the door began itself, for a client that is with all servers.
+    fn is_gone(&self, status: StatusCode) -> bool {
+        let is_said = match status {
+            StatusCode::BAD_REQUEST => self.session.is_with_all(),
+            status => status == StatusCode::NOT_FOUND,
+        };
+        is_said && self.session.has_upstream()
     }
 
     /// The upstream's request: written by us from the permit, values copied.
@@ -218,20 +217,19 @@ impl Work {
         request
     }
 
-    fn stream(self, call: Call, watch: Watch, body: PooledBody, token_b: TokenB) -> Response {
+    fn stream(self, call: Call, watch: Watch, body: PooledBody) -> Response {
         let settings = Arc::clone(self.door.registry.snapshot().settings());
         let side = Side::new(
             &self.door,
             self.session,
             Leave::Call(self.permit),
-            Some(token_b),
+            self.token_a,
             self.call,
         );
         Stream {
             side,
             watch,
             upstream: Some(body),
-            resumable: false,
             call: Some(call),
             answers: Some(self.answers),
             flight: Some(self.flight),
@@ -256,9 +254,8 @@ impl Work {
             Err(error) if error.is::<LengthLimitError>() => return Err(fail(call, UpstreamFault::TooLarge)),
             Err(_) => return Err(fail(call, UpstreamFault::Protocol)),
         };
-        let outcome = match self.judge(&bytes) {
-            Some(outcome) => outcome,
-            None => return Err(fail(call, UpstreamFault::Protocol)),
+        let Some(outcome) = self.judge(&bytes) else {
+            return Err(fail(call, UpstreamFault::Protocol));
         };
         call.answer_size = bytes.len() as u64;
         call.finish(outcome);

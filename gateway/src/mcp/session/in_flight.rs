@@ -5,6 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use onedoor_model::ids::Digest;
 use onedoor_wire::request::RequestId;
 use parking_lot::Mutex;
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::state::Session;
@@ -67,6 +68,8 @@ impl Drop for Flight {
     }
 }
 
+/// However the id was written: a server may read it in any way.
 fn key(session: &Session, id: RequestId<'_>) -> Key {
-    (Digest::of(session.id.as_bytes()), id.as_raw().to_owned())
+    let id = serde_json::from_str(id.as_raw()).unwrap_or(Value::Null);
+    (Digest::of(session.id.expose().as_bytes()), id.to_string())
 }

@@ -11,8 +11,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header::ALLOW};
 use jiff::Timestamp;
 use onedoor_connect::PooledBody;
 use onedoor_model::{
-    audit::UpstreamFault,
-    decide::{Method, Permit, Request as Decided},
+    decide::{DenialReason, Method, Permit, Request as Decided},
     ids::CallId,
     registry::Stage,
 };
@@ -20,6 +19,8 @@ use onedoor_wire::{
     session::{Era, Sending, SessionHeaders, check_delete, check_get, era_of},
     sse::EventId,
 };
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
@@ -140,6 +141,16 @@ enum Verb {
     Delete,
 }
 
+impl Verb {
+    /// As denials name it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
 async fn serve(
     door: &Arc<Door>,
     source: SocketAddr,
@@ -178,13 +189,16 @@ async fn serve(
         Ok(session) => session,
         Err(refusal) => return reply::no_session(None, refusal),
     };
+    if door.registry.is_stopped() {
+        return reply::not_told(&asked, &Reason::Stale.into());
+    }
     let answered = match verb {
         Verb::Get => listen(&asked, session, &read).await,
         Verb::Delete => end(&asked, &session).await,
     };
     answered.unwrap_or_else(|refused| match refused {
         Refused::NoSession => reply::no_session(None, NoSession::Unknown),
-        Refused::Failed(failure) => reply::not_told(failure.reason, asked.call),
+        Refused::Failed(failure) => reply::not_told(&asked, &failure),
     })
 }
 
@@ -205,26 +219,19 @@ async fn listen(asked: &Asked<'_>, session: Session, read: &SessionHeaders) -> R
 /// The server's own stream, of what answers nothing.
 async fn own_stream(asked: &Asked<'_>, session: Session) -> Result<Response, Refused> {
     if session.is_with_all() {
-        return Ok(stream_of_all(asked, session));
+        return stream_of_all(asked, session);
     }
-    let permit = permit(asked, &session, Method::ListTools, None)?;
-    let Permit::ListTools(permit) = permit else {
+    let Permit::ListTools(permit) = permit(asked, &session, Verb::Get, Method::ListTools, None)? else {
         return Err(Refused::NoSession);
     };
     let changes = Changes::new(&asked.door.registry, asked.principal, Some(permit.request()));
-    let watch = watch(asked, Some(permit.request()));
-    let way = Way {
-        door: asked.door,
-        entitlement: permit.entitlement(),
-        call: asked.call,
-    };
-    let token = way.token_b(asked.token).await.map_err(Refused::Failed)?;
-    let upstream = open(way, token.clone(), &session, None).await?;
+    let mut watch = watch(asked, Some(permit.request()), &asked.door.stopping);
+    let way = Way::of_list(asked.door, &permit, asked.call);
+    let upstream = open(asked, way, &session, None, &mut watch).await?;
     Ok(Stream {
-        side: Side::new(asked.door, session, Leave::List(permit), Some(token), asked.call),
+        side: side(asked, session, Leave::List(permit)),
         watch,
         upstream,
-        resumable: false,
         call: None,
         answers: None,
         flight: None,
@@ -236,12 +243,15 @@ async fn own_stream(asked: &Asked<'_>, session: Session) -> Result<Response, Ref
 }
 
 /// The stream of a session with all servers: the door's own, which tells when the caller's tools change.
-fn stream_of_all(asked: &Asked<'_>, session: Session) -> Response {
-    Stream {
-        side: Side::new(asked.door, session, Leave::Door, None, asked.call),
-        watch: watch(asked, None),
+fn stream_of_all(asked: &Asked<'_>, session: Session) -> Result<Response, Refused> {
+    let watch = watch(asked, None, &asked.door.stopping);
+    asked
+        .decide(Method::ListTools, None)
+        .map_err(|reason| denied(asked, Verb::Get, None, reason))?;
+    Ok(Stream {
+        side: side(asked, session, Leave::Door),
+        watch,
         upstream: None,
-        resumable: false,
         call: None,
         answers: None,
         flight: None,
@@ -249,7 +259,7 @@ fn stream_of_all(asked: &Asked<'_>, session: Session) -> Response {
         changes: Some(Changes::new(&asked.door.registry, asked.principal, None)),
         max_event: max_event(asked),
     }
-    .respond()
+    .respond())
 }
 
 /// Goes on with a stream from the last event that the client got. Whose stream it was is sealed in the event's id; whether they may
@@ -261,20 +271,17 @@ async fn go_on(asked: &Asked<'_>, session: Session, id: &EventId) -> Result<Resp
         Some(answers) => (Method::CallTool, Some(answers.tool.as_str())),
         None => (Method::ListTools, None),
     };
-    let permit = permit(asked, &session, method, tool)?;
-    let (decided, entitlement) = match &permit {
-        Permit::CallTool(permit) => (permit.request(), permit.entitlement()),
-        Permit::ListTools(permit) | Permit::Discover(permit) => (permit.request(), permit.entitlement()),
+    let permit = permit(asked, &session, Verb::Get, method, tool)?;
+    let (way, until) = match &permit {
+        Permit::CallTool(permit) => (Way::of_call(asked.door, permit, asked.call), &asked.door.draining),
+        Permit::ListTools(permit) | Permit::Discover(permit) => {
+            (Way::of_list(asked.door, permit, asked.call), &asked.door.stopping)
+        }
     };
-    let mut watch = watch(asked, Some(decided));
-    let way = Way {
-        door: asked.door,
-        entitlement,
-        call: asked.call,
-    };
-    let token = way.token_b(asked.token).await.map_err(Refused::Failed)?;
+    let mut watch = watch(asked, Some(way.request()), until);
+    let longest_call = Duration::from_millis(way.entitlement().version().manifest.timeouts.total_ms);
     let event = EventId::parse(place.event.as_bytes()).ok_or(Refused::NoSession)?;
-    let upstream = open(way, token.clone(), &session, Some(&event)).await?;
+    let upstream = open(asked, way, &session, Some(&event), &mut watch).await?;
     let (leave, changes) = match permit {
         Permit::CallTool(permit) => (Leave::Call(permit), None),
         Permit::ListTools(permit) | Permit::Discover(permit) => {
@@ -293,13 +300,17 @@ async fn go_on(asked: &Asked<'_>, session: Session, id: &EventId) -> Result<Resp
             watch.set_deadline(waiting.deadline);
             (Some(waiting.call), waiting.flight)
         }
-        None => (None, None),
+        None => {
+            if place.answers.is_some() {
+                watch.set_deadline(Instant::now() + longest_call);
+            }
+            (None, None)
+        }
     };
     Ok(Stream {
-        side: Side::new(asked.door, session, leave, Some(token), asked.call),
+        side: side(asked, session, leave),
         watch,
         upstream,
-        resumable: true,
         call,
         answers: place.answers,
         flight,
@@ -312,49 +323,43 @@ async fn go_on(asked: &Asked<'_>, session: Session, id: &EventId) -> Result<Resp
 
 /// Opens the upstream's stream; none where the server has none of its own.
 async fn open(
+    asked: &Asked<'_>,
     way: Way<'_>,
-    token: onedoor_exchange::TokenB,
     session: &Session,
     last_event_id: Option<&EventId>,
+    watch: &mut Watch,
 ) -> Result<Option<PooledBody>, Refused> {
     let sending = Sending::Get { last_event_id };
-    let head = way
-        .send(token, sending, At::of(session), Vec::new())
-        .await
-        .map_err(|reason| Refused::Failed(reason.into()))?;
+    let head = tokio::select! {
+        biased;
+        cut = watch.cut() => return Err(refused(asked, session, Verb::Get, cut.reason())),
+        head = send(asked, way, session, Verb::Get, sending) => head?,
+    };
     let is_stream = media_type(head.headers()) == Some("text/event-stream");
     match head.status() {
         StatusCode::OK if is_stream => Ok(Some(head.into_body())),
         StatusCode::METHOD_NOT_ALLOWED if last_event_id.is_none() => Ok(None),
-        StatusCode::NOT_FOUND => Err(Refused::NoSession),
+        StatusCode::NOT_FOUND if session.has_upstream() => Err(Refused::NoSession),
         status => Err(Refused::Failed(Reason::Upstream(fault_of(status)).into())),
     }
 }
 
 /// Ends the session, at the upstream: here there is nothing of it.
 async fn end(asked: &Asked<'_>, session: &Session) -> Result<Response, Refused> {
-    if session.is_with_all() {
-        // Nothing of it is kept; what servers have of theirs they forget in time.
+    if !session.has_upstream() {
+        // Nothing of it is kept; what servers have of one with all of them they forget in time.
         return Ok(StatusCode::OK.into_response());
     }
-    let Permit::ListTools(permit) = permit(asked, session, Method::ListTools, None)? else {
+    let Permit::ListTools(permit) = permit(asked, session, Verb::Delete, Method::ListTools, None)? else {
         return Err(Refused::NoSession);
     };
-    let way = Way {
-        door: asked.door,
-        entitlement: permit.entitlement(),
-        call: asked.call,
-    };
-    let token = way.token_b(asked.token).await.map_err(Refused::Failed)?;
-    let head = way
-        .send(token, Sending::Delete, At::of(session), Vec::new())
-        .await
-        .map_err(|reason| Refused::Failed(reason.into()))?;
+    let way = Way::of_list(asked.door, &permit, asked.call);
+    let head = send(asked, way, session, Verb::Delete, Sending::Delete).await?;
     match head.status() {
         status if status.is_success() => Ok(StatusCode::OK.into_response()),
         StatusCode::METHOD_NOT_ALLOWED => Ok(StatusCode::METHOD_NOT_ALLOWED.into_response()),
         StatusCode::NOT_FOUND => Err(Refused::NoSession),
-        _ => Err(Refused::Failed(Reason::Upstream(UpstreamFault::Status).into())),
+        status => Err(Refused::Failed(Reason::Upstream(fault_of(status)).into())),
     }
 }
 
@@ -362,6 +367,7 @@ async fn end(asked: &Asked<'_>, session: &Session) -> Result<Response, Refused> 
 fn permit(
     asked: &Asked<'_>,
     session: &Session,
+    verb: Verb,
     method: Method,
     tool: Option<&str>,
 ) -> Result<Permit, Refused> {
@@ -370,10 +376,7 @@ fn permit(
     let permit = match asked.decide(method, tool) {
         Ok(Some(permit)) => permit,
         Ok(None) => return Err(Refused::NoSession),
-        Err(reason) => {
-            asked.record_denial("a stream in a session", tool, reason, None);
-            return Err(Refused::NoSession);
-        }
+        Err(reason) => return Err(denied(&asked, verb, tool, reason)),
     };
     let (server, version) = match &permit {
         Permit::CallTool(permit) => (permit.server(), permit.version()),
@@ -386,15 +389,47 @@ fn permit(
     }
 }
 
-fn watch(asked: &Asked<'_>, decided: Option<&Decided>) -> Watch {
+/// Records why there is no stream, or no end of a session.
+fn denied(asked: &Asked<'_>, verb: Verb, tool: Option<&str>, reason: DenialReason) -> Refused {
+    asked.record_denial(verb.name(), tool, reason, None);
+    Refused::NoSession
+}
+
+fn refused(asked: &Asked<'_>, session: &Session, verb: Verb, reason: Reason) -> Refused {
+    if let Reason::Denied(reason) = reason {
+        denied(&asked.about(session.scope()), verb, None, reason)
+    } else {
+        Refused::Failed(reason.into())
+    }
+}
+
+async fn send(
+    asked: &Asked<'_>,
+    way: Way<'_>,
+    session: &Session,
+    verb: Verb,
+    sending: Sending<'_>,
+) -> Result<http::Response<PooledBody>, Refused> {
+    let token = way.token_b(asked.token).await.map_err(Refused::Failed)?;
+    way.send(token, sending, At::of(session), Vec::new())
+        .await
+        .map_err(|reason| refused(asked, session, verb, reason))
+}
+
+/// Watches over a stream. One that answers nothing ends as soon as the replica stops, so that no drain waits for it.
+fn watch(asked: &Asked<'_>, decided: Option<&Decided>, until: &CancellationToken) -> Watch {
     Watch::new(
         &asked.door.registry,
         asked.principal,
         decided,
-        tokio::time::Instant::now() + LONGEST,
+        Instant::now() + LONGEST,
         Timestamp::now(),
-        &asked.door.draining,
+        until,
     )
+}
+
+fn side(asked: &Asked<'_>, session: Session, leave: Leave) -> Arc<Side> {
+    Side::new(asked.door, session, leave, asked.token.into_owned(), asked.call)
 }
 
 fn max_event(asked: &Asked<'_>) -> usize {

@@ -16,6 +16,8 @@ mod sealed;
 mod side;
 mod state;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod upstream;
 mod with_all;
 
@@ -31,11 +33,12 @@ use axum::response::Response;
 use jiff::Timestamp;
 use onedoor_wire::{
     malformed::Malformed,
-    session::{Message, SessionHeaders, check_post},
+    session::{Message, SessionHeaders, SessionVersion, check_post},
 };
 
 use self::state::Session;
 use super::{asked::Asked, reply as answers};
+use crate::refusal::Reason;
 
 /// Why a request is of no session.
 #[derive(Debug)]
@@ -63,10 +66,21 @@ pub(super) async fn answer(asked: &Asked<'_>, message: &Message<'_>) -> Response
         Ok(session) => session,
         Err(refusal) => return reply::no_session(id_of(message), refusal),
     };
+    if asked.door.registry.is_stopped() {
+        return stale(asked, message);
+    }
     match message {
         Message::Request(request) => requests::answer(asked, &session, request).await,
         Message::Notification(notification) => notices::notification(asked, &session, notification).await,
         Message::Response(response) => notices::response(asked, &session, response).await,
+    }
+}
+
+/// Nothing is served that may be out of date.
+fn stale(asked: &Asked<'_>, message: &Message<'_>) -> Response {
+    match message {
+        Message::Request(request) => asked.refuse(requests::wanted(request), Reason::Stale, None),
+        Message::Notification(_) | Message::Response(_) => reply::not_told(asked, &Reason::Stale.into()),
     }
 }
 
@@ -84,7 +98,7 @@ fn session(asked: &Asked<'_>, headers: &SessionHeaders) -> Result<Session, NoSes
                 requested: version.as_str().to_owned(),
                 supported: session
                     .version()
-                    .map(|spoken| spoken.as_str())
+                    .map(SessionVersion::as_str)
                     .into_iter()
                     .collect(),
             }))

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use axum::response::Response;
 use http::StatusCode;
-use moka::sync::Cache;
+use moka::{policy::EvictionPolicy, sync::Cache};
 use onedoor_model::{
-    audit::UpstreamFault,
-    decide::{ListPermit, Method, Permit},
+    decide::{DenialReason, ListPermit, Method, Permit},
     ids::Digest,
 };
 use onedoor_wire::{
@@ -17,6 +16,7 @@ use onedoor_wire::{
 
 use crate::{
     mcp::{asked::Asked, reply as answers},
+    proxy::fault_of,
     refusal::{Failure, Reason},
 };
 
@@ -42,6 +42,8 @@ impl SpentIds {
         Self(
             Cache::builder()
                 .max_capacity(MOST)
+                // The default keeps what is asked for often, and lets what is new go.
+                .eviction_policy(EvictionPolicy::lru())
                 .time_to_live(REMEMBERED)
                 .build(),
         )
@@ -49,7 +51,7 @@ impl SpentIds {
 
     /// Spends an id. Whether it was not spent before.
     fn spend(&self, session: &Session, id: RequestId<'_>) -> bool {
-        let key = Digest::of(format!("{}\n{}", session.id, id.as_raw()).as_bytes());
+        let key = Digest::of(format!("{}\n{}", session.id.expose(), id.as_raw()).as_bytes());
         self.0.entry(key).or_insert(()).is_fresh()
     }
 }
@@ -73,8 +75,10 @@ pub(super) async fn notification(
             let Some(call) = asked.door.in_flight.of(session, request_id) else {
                 return reply::accepted();
             };
-            let told = tell(asked, &call.session, write::cancelled(request_id, reason)).await;
+            // First here, where it must not wait for the server.
             call.token.cancel();
+            let message = write::cancelled(request_id, reason);
+            let told = tell(asked, &call.session, &notification.method, message).await;
             return answer(asked, told);
         }
         Notice::RootsListChanged | Notice::Other => return reply::accepted(),
@@ -83,7 +87,7 @@ pub(super) async fn notification(
         // It concerns no server in particular.
         return reply::accepted();
     }
-    let told = tell(asked, session, message).await;
+    let told = tell(asked, session, &notification.method, message).await;
     answer(asked, told)
 }
 
@@ -102,7 +106,8 @@ pub(super) async fn response(
     if !asked.door.spent_ids.spend(session, response.id) {
         return reply::not_asked();
     }
-    let told = tell(asked, &towards, write::response(id, response.outcome)).await;
+    let message = write::response(id, response.outcome);
+    let told = tell(asked, &towards, "response", message).await;
     answer(asked, told)
 }
 
@@ -116,45 +121,56 @@ enum NotTold {
     Failed(Failure),
 }
 
-async fn tell(asked: &Asked<'_>, session: &Session, message: Vec<u8>) -> Result<(), NotTold> {
-    let permit = permit(asked, session)?;
-    let way = Way {
-        door: asked.door,
-        entitlement: permit.entitlement(),
-        call: asked.call,
-    };
+async fn tell(
+    asked: &Asked<'_>,
+    session: &Session,
+    operation: &str,
+    message: Vec<u8>,
+) -> Result<(), NotTold> {
+    let permit = permit(asked, session, operation)?;
+    let way = Way::of_list(asked.door, &permit, asked.call);
     let token = way.token_b(asked.token).await.map_err(NotTold::Failed)?;
     let head = way
         .send(token, Sending::Post, At::of(session), message)
         .await
-        .map_err(|reason| NotTold::Failed(reason.into()))?;
+        .map_err(|reason| {
+            if let Reason::Denied(reason) = reason {
+                denied(asked, session, operation, reason)
+            } else {
+                NotTold::Failed(reason.into())
+            }
+        })?;
     match head.status() {
         status if status.is_success() => Ok(()),
-        StatusCode::NOT_FOUND => Err(NotTold::SessionGone),
-        _ => Err(NotTold::Failed(Reason::Upstream(UpstreamFault::Status).into())),
+        StatusCode::NOT_FOUND if session.has_upstream() => Err(NotTold::SessionGone),
+        status => Err(NotTold::Failed(Reason::Upstream(fault_of(status)).into())),
     }
 }
 
 /// Leave to use the session's server, decided anew.
-fn permit(asked: &Asked<'_>, session: &Session) -> Result<ListPermit, NotTold> {
+fn permit(asked: &Asked<'_>, session: &Session, operation: &str) -> Result<ListPermit, NotTold> {
     let target = session.target.as_ref().ok_or(NotTold::SessionGone)?;
-    let asked = asked.about(target.scope());
-    match asked.decide(Method::ListTools, None) {
+    match asked.about(target.scope()).decide(Method::ListTools, None) {
         Ok(Some(Permit::ListTools(permit))) if session.is_served_by(permit.server(), permit.version()) => {
             Ok(permit)
         }
         Ok(_) => Err(NotTold::SessionGone),
-        Err(reason) => {
-            asked.record_denial("a message in a session", None, reason, None);
-            Err(NotTold::Denied)
-        }
+        Err(reason) => Err(denied(asked, session, operation, reason)),
     }
+}
+
+/// Records the denial of a message.
+fn denied(asked: &Asked<'_>, session: &Session, operation: &str, reason: DenialReason) -> NotTold {
+    asked
+        .about(session.scope())
+        .record_denial(operation, None, reason, None);
+    NotTold::Denied
 }
 
 fn answer(asked: &Asked<'_>, told: Result<(), NotTold>) -> Response {
     match told {
         Ok(()) => reply::accepted(),
         Err(NotTold::Denied | NotTold::SessionGone) => reply::no_session(None, NoSession::Unknown),
-        Err(NotTold::Failed(failure)) => reply::not_told(failure.reason, asked.call),
+        Err(NotTold::Failed(failure)) => reply::not_told(asked, &failure),
     }
 }

@@ -6,7 +6,7 @@ use onedoor_exchange::TokenB;
 use onedoor_model::{
     audit::UpstreamFault,
     decide::{Entitlement, ListPermit},
-    registry::Stage,
+    manifest::Eras,
 };
 use onedoor_wire::{
     request::RequestId,
@@ -32,7 +32,7 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Begun {
     /// The session's id, for the client.
-    pub(super) id: String,
+    pub(super) id: SessionId,
     /// The result of `initialize`, as JSON.
     pub(super) result: String,
 }
@@ -53,17 +53,9 @@ pub(super) async fn with_server(
     initialize: &Initialize<'_>,
     permit: &ListPermit,
 ) -> Result<Begun, Failure> {
-    let stage = permit.request().stage;
     let wanted = wanted(initialize.protocol_version);
-    let begun = begin(
-        asked,
-        id,
-        wanted,
-        initialize.capabilities,
-        permit.entitlement(),
-        stage,
-    )
-    .await?;
+    let way = Way::of_list(asked.door, permit, asked.call);
+    let begun = begin(asked, id, wanted, initialize.capabilities, way).await?;
     let manifest = &permit.version().manifest;
     let mut info = json!({ "name": permit.server().slug, "version": manifest.version });
     if let Some(title) = &manifest.title {
@@ -129,10 +121,9 @@ pub(super) async fn begin(
     id: RequestId<'_>,
     wanted: SessionVersion,
     capabilities: ClientCapabilities<'_>,
-    entitlement: Entitlement<'_>,
-    stage: Stage,
+    way: Way<'_>,
 ) -> Result<AtServer, Failure> {
-    let (server, version) = (entitlement.server(), entitlement.version());
+    let entitlement = way.entitlement();
     if eras::known(asked.door, entitlement).is_some_and(|eras| !eras.session) {
         return Err(Reason::EraNotSupported.into());
     }
@@ -144,11 +135,6 @@ pub(super) async fn begin(
         client_version: env!("CARGO_PKG_VERSION"),
     }
     .body();
-    let way = Way {
-        door: asked.door,
-        entitlement,
-        call: asked.call,
-    };
     let token = way.token_b(asked.token).await?;
     let head = way
         .send(token.clone(), Sending::Post, At::default(), body)
@@ -166,14 +152,16 @@ pub(super) async fn begin(
         })
         .await?;
     let Some((negotiated, capabilities, session)) = handshake(answered, &headers)? else {
-        asked
-            .door
-            .eras
-            .learned(server.id, version.number, eras::STATELESS_ONLY);
-        return Err(Reason::EraNotSupported.into());
+        return Err(refused_handshake(asked, entitlement).await.into());
     };
-    let target = Target::new(server, version.number, stage, negotiated, session.as_ref())
-        .ok_or(Reason::Upstream(UpstreamFault::Protocol))?;
+    let target = Target::new(
+        entitlement.server(),
+        entitlement.version().number,
+        way.request().stage,
+        negotiated,
+        session.as_ref(),
+    )
+    .ok_or(Reason::Upstream(UpstreamFault::Protocol))?;
     Ok(AtServer {
         target,
         version: negotiated,
@@ -182,7 +170,17 @@ pub(super) async fn begin(
     })
 }
 
-/// What a server's answer to `initialize` means; none where it has no sessions.
+/// Why a server did not take `initialize`. Parts of that message are the client's, so what the server thinks of it says nothing of what
+/// it speaks with others: it is asked in words of the door's own.
+async fn refused_handshake(asked: &Asked<'_>, entitlement: Entitlement<'_>) -> Reason {
+    eras::of(asked.door, entitlement, asked.token, asked.call).await;
+    match eras::known(asked.door, entitlement) {
+        Some(Eras { stateless: true, .. }) => Reason::EraNotSupported,
+        Some(Eras { stateless: false, .. }) | None => Reason::Upstream(UpstreamFault::Status),
+    }
+}
+
+/// What a server's answer to `initialize` means; none where it did not take it.
 fn handshake(
     answered: Answered<Option<(SessionVersion, ServerCapabilities)>>,
     headers: &HeaderMap,

@@ -1,12 +1,15 @@
 //! Answers that only sessions have.
 
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderValue, StatusCode};
-use onedoor_model::ids::CallId;
-use onedoor_wire::{malformed::code, reply, request::RequestId};
+use http::StatusCode;
+use onedoor_wire::{malformed::code, reply, request::RequestId, session::SessionId};
 use serde_json::json;
 
-use crate::{mcp::reply as answers, refusal::Reason};
+use crate::{
+    challenge, http_tools,
+    mcp::{asked::Asked, reply as answers},
+    refusal::Failure,
+};
 
 use super::NoSession;
 
@@ -45,22 +48,20 @@ pub(super) fn not_asked() -> Response {
     answers::json_response(StatusCode::BAD_REQUEST, body)
 }
 
-/// A message that could not be passed on to the server.
-pub(super) fn not_told(reason: Reason, call: CallId) -> Response {
-    let status = match reason.http_status() {
-        StatusCode::OK => StatusCode::BAD_GATEWAY,
-        other => other,
-    };
-    answers::json_response(status, answers::error_body(None, reason, Some(call), None))
+/// What is no request and could not be passed on to the server: no JSON-RPC answer belongs to it, so that its status has to say it.
+pub(super) fn not_told(asked: &Asked<'_>, failure: &Failure) -> Response {
+    let mut response = answers::json_response(
+        http_tools::status(failure.reason),
+        answers::error_body(None, failure.reason, Some(asked.call), None),
+    );
+    let metadata = asked.door.resource_metadata(asked.headers, asked.scope.path());
+    challenge::add(&mut response, failure, &metadata);
+    response
 }
 
 /// Names the session that was opened.
-pub(super) fn with_session(mut response: Response, id: &str) -> Response {
-    // Sealed ids are Base64: always a header value.
-    if let Ok(mut value) = HeaderValue::from_str(id) {
-        value.set_sensitive(true);
-        response.headers_mut().insert(SESSION_ID_NAME, value);
-    }
+pub(super) fn with_session(mut response: Response, id: &SessionId) -> Response {
+    response.headers_mut().insert(SESSION_ID_NAME, id.to_header());
     response
 }
 

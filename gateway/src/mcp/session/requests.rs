@@ -22,6 +22,7 @@ use crate::{
         asked::{Asked, Wanted},
         local, reply as answers,
     },
+    proxy::fault_of,
     refusal::{Failure, Reason},
 };
 
@@ -44,7 +45,7 @@ pub(super) async fn initialize(asked: &Asked<'_>, request: &SessionRequest<'_>) 
     }
     let begun = match asked.decide(Method::Discover, None) {
         Ok(Some(Permit::Discover(permit))) => {
-            open::with_server(asked, request.id, &initialize, &permit).await
+            Box::pin(open::with_server(asked, request.id, &initialize, &permit)).await
         }
         Ok(None) => open::with_all(asked, &initialize),
         Ok(Some(Permit::ListTools(_) | Permit::CallTool(_))) => Err(Reason::Internal.into()),
@@ -71,11 +72,11 @@ pub(super) async fn answer(asked: &Asked<'_>, session: &Session, request: &Sessi
                 Ok(paging) => asked.result(wanted, local::list_in_session(&permit, &paging)),
                 Err(fault) => answers::malformed(Some(request.id), &fault),
             },
-            Err(refusal) => refusal,
+            Err(refusal) => *refusal,
         },
         "logging/setLevel" if session.has_logging() => match listed(asked, session, wanted) {
             Ok(permit) => set_level(asked, session, request, &permit).await,
-            Err(refusal) => refusal,
+            Err(refusal) => *refusal,
         },
         "tools/call" => call::answer(asked, session, request).await,
         other => answers::json_response(
@@ -102,16 +103,19 @@ fn all_tools(asked: &Asked<'_>, wanted: Wanted<'_>, request: &SessionRequest<'_>
 }
 
 /// Leave to know the session's server, decided anew.
-fn listed(asked: &Asked<'_>, session: &Session, wanted: Wanted<'_>) -> Result<ListPermit, Response> {
+fn listed(asked: &Asked<'_>, session: &Session, wanted: Wanted<'_>) -> Result<ListPermit, Box<Response>> {
     match asked.decide(Method::ListTools, None) {
         Ok(Some(Permit::ListTools(permit))) if session.is_served_by(permit.server(), permit.version()) => {
             Ok(permit)
         }
-        Ok(Some(Permit::ListTools(_))) => Err(reply::no_session(Some(wanted.id), super::NoSession::Unknown)),
+        Ok(Some(Permit::ListTools(_))) => Err(Box::new(reply::no_session(
+            Some(wanted.id),
+            super::NoSession::Unknown,
+        ))),
         Ok(Some(Permit::Discover(_) | Permit::CallTool(_)) | None) => {
-            Err(asked.refuse(wanted, Reason::Internal, None))
+            Err(Box::new(asked.refuse(wanted, Reason::Internal, None)))
         }
-        Err(reason) => Err(asked.refuse(wanted, Reason::Denied(reason), None)),
+        Err(reason) => Err(Box::new(asked.refuse(wanted, Reason::Denied(reason), None))),
     }
 }
 
@@ -126,11 +130,7 @@ async fn set_level(
         Ok(level) => level,
         Err(fault) => return answers::malformed(Some(request.id), &fault),
     };
-    let way = Way {
-        door: asked.door,
-        entitlement: permit.entitlement(),
-        call: asked.call,
-    };
+    let way = Way::of_list(asked.door, permit, asked.call);
     let told = async {
         let token = way.token_b(asked.token).await?;
         let body = write::set_level(request.id, level);
@@ -154,12 +154,11 @@ async fn set_level(
     let wanted = wanted(request);
     match told.await {
         Ok(Answered::Message(Ok(()))) => asked.result(wanted, Ok("{}".to_owned())),
-        Ok(Answered::Status(StatusCode::NOT_FOUND)) => {
+        Ok(Answered::Status(StatusCode::NOT_FOUND)) if session.has_upstream() => {
             reply::no_session(Some(request.id), super::NoSession::Unknown)
         }
-        Ok(Answered::Message(Err(())) | Answered::Status(_)) => {
-            asked.refuse(wanted, Reason::Upstream(UpstreamFault::Status), None)
-        }
+        Ok(Answered::Message(Err(()))) => asked.refuse(wanted, Reason::Upstream(UpstreamFault::Status), None),
+        Ok(Answered::Status(status)) => asked.refuse(wanted, Reason::Upstream(fault_of(status)), None),
         Err(failure) => asked.failed(wanted, &failure, None),
     }
 }

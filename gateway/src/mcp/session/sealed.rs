@@ -1,7 +1,7 @@
 //! What a session's client carries beside its session id: where a stream is, and which request of the server it answers.
 
 use onedoor_model::ids::{CallId, ToolName};
-use onedoor_wire::{request::RequestId, sse::EventId};
+use onedoor_wire::{request::RequestId, session::MAX_LAST_EVENT_ID, sse::EventId};
 use serde::{Deserialize, Serialize};
 
 use crate::seal::{Kind, Seal};
@@ -38,15 +38,16 @@ pub(super) struct Answers {
 }
 
 impl Place {
-    /// The event id for the client.
+    /// The event id for the client; none where it would be longer than one that is read.
     pub(super) fn seal(&self, seal: &Seal, session: &Session) -> Option<EventId> {
         let content = serde_json::to_vec(self).ok()?;
-        EventId::parse(seal.seal_same(Kind::Event, &session.id, &content)?.as_bytes())
+        let sealed = seal.seal_same(Kind::Event, session.id.expose(), &content)?;
+        EventId::parse(sealed.as_bytes()).filter(|id| id.as_str().len() <= MAX_LAST_EVENT_ID)
     }
 
     /// The place that an event id of this session names.
     pub(super) fn open(seal: &Seal, session: &Session, id: &EventId) -> Option<Self> {
-        let content = seal.open(Kind::Event, &session.id, id.as_str())?;
+        let content = seal.open(Kind::Event, session.id.expose(), id.as_str())?;
         serde_json::from_slice(&content).ok()
     }
 }
@@ -66,7 +67,7 @@ impl Asking {
     /// The id under which the client gets it: the same one each time, as the server may refer to it.
     pub(super) fn seal(&self, seal: &Seal, session: &Session) -> Option<String> {
         let content = serde_json::to_vec(self).ok()?;
-        let sealed = seal.seal_same(Kind::ServerRequest, &session.id, &content)?;
+        let sealed = seal.seal_same(Kind::ServerRequest, session.id.expose(), &content)?;
         // Base64 needs no escapes.
         Some(format!("\"{sealed}\""))
     }
@@ -74,7 +75,7 @@ impl Asking {
     /// The request that a client's response names, if it was made in this session.
     pub(super) fn open(seal: &Seal, session: &Session, id: RequestId<'_>) -> Option<Self> {
         let sealed = id.as_raw().strip_prefix('"')?.strip_suffix('"')?;
-        let content = seal.open(Kind::ServerRequest, &session.id, sealed)?;
+        let content = seal.open(Kind::ServerRequest, session.id.expose(), sealed)?;
         serde_json::from_slice(&content).ok()
     }
 }

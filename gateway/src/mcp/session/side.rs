@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use onedoor_exchange::TokenB;
 use onedoor_model::{
-    decide::{CallPermit, Entitlement, ListPermit},
+    decide::{CallPermit, ListPermit},
     ids::CallId,
 };
-use onedoor_wire::session::Sending;
+use onedoor_wire::{bearer::OwnedToken, session::Sending};
 use tokio::sync::Semaphore;
 
-use crate::door::Door;
+use crate::{door::Door, refusal::Failure};
 
 use super::{
     state::Session,
@@ -31,10 +30,10 @@ pub(super) enum Leave {
 }
 
 impl Leave {
-    fn entitlement(&self) -> Option<Entitlement<'_>> {
+    fn way<'a>(&'a self, door: &'a Arc<Door>, call: CallId) -> Option<Way<'a>> {
         match self {
-            Self::Call(permit) => Some(permit.entitlement()),
-            Self::List(permit) => Some(permit.entitlement()),
+            Self::Call(permit) => Some(Way::of_call(door, permit, call)),
+            Self::List(permit) => Some(Way::of_list(door, permit, call)),
             Self::Door => None,
         }
     }
@@ -45,8 +44,10 @@ pub(super) struct Side {
     pub(super) door: Arc<Door>,
     pub(super) session: Session,
     leave: Leave,
-    token: Option<TokenB>,
-    call: CallId,
+    /// Token A: a stream may outlive the Token B that it was opened with, and ends with this one.
+    token: OwnedToken,
+    /// The request that opened the stream.
+    pub(super) call: CallId,
     answers: Arc<Semaphore>,
 }
 
@@ -55,7 +56,7 @@ impl Side {
         door: &Arc<Door>,
         session: Session,
         leave: Leave,
-        token: Option<TokenB>,
+        token: OwnedToken,
         call: CallId,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -77,18 +78,19 @@ impl Side {
         let side = Arc::clone(self);
         self.door.tasks.spawn(async move {
             let _room = room;
-            let (Some(entitlement), Some(token)) = (side.leave.entitlement(), side.token.clone()) else {
-                return;
-            };
-            let way = Way {
-                door: &side.door,
-                entitlement,
-                call: side.call,
-            };
-            let sent = way.send(token, Sending::Post, At::of(&side.session), message);
-            if let Err(reason) = sent.await {
-                tracing::warn!(call = %side.call, ?reason, "a server could not be answered");
+            if let Err(failure) = side.send(message).await {
+                tracing::warn!(call = %side.call, reason = ?failure.reason, "a server could not be answered");
             }
         });
+    }
+
+    async fn send(&self, message: Vec<u8>) -> Result<(), Failure> {
+        let Some(way) = self.leave.way(&self.door, self.call) else {
+            return Ok(());
+        };
+        let token = way.token_b(self.token.borrowed()).await?;
+        way.send(token, Sending::Post, At::of(&self.session), message)
+            .await?;
+        Ok(())
     }
 }

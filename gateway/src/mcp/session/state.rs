@@ -1,5 +1,7 @@
 //! What a session id holds: all that the door knows of a session.
 
+use std::fmt;
+
 use jiff::{SignedDuration, Timestamp};
 use onedoor_model::{
     ids::{ServerId, Slug, VersionNumber},
@@ -21,17 +23,17 @@ const MAX_AGE: SignedDuration = SignedDuration::from_hours(24);
 const MAX_UPSTREAM_ID: usize = 1 << 10;
 
 /// A session. Sealed for its principal, it *is* the session id, so it may be continued at any replica and after any restart.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Session {
     /// The id as the client carries it. What is sealed for the session is bound to it.
-    pub(super) id: String,
+    pub(super) id: SessionId,
     opened: Opened,
     /// The session at the server that is spoken to; none as long as all are meant.
     pub(super) target: Option<Target>,
 }
 
 /// A session at one server.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Target {
     #[serde(rename = "s")]
     pub(super) server: ServerId,
@@ -50,7 +52,7 @@ pub(super) struct Target {
 }
 
 /// What is sealed. Short names, as every request carries it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Opened {
     /// The one server; none where the session is with all of the caller's.
     #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
@@ -73,7 +75,6 @@ struct Opened {
 }
 
 /// What a session is opened with.
-#[derive(Debug)]
 pub(super) struct Opening {
     /// The one server; none for all.
     pub(super) server: Option<Target>,
@@ -84,8 +85,8 @@ pub(super) struct Opening {
 }
 
 impl Opening {
-    /// The new session's id; none where the system gives no randomness.
-    pub(super) fn seal(self, seal: &Seal, principal: &Principal) -> Option<String> {
+    /// The new session's id; none where the system gives no randomness, or it would be longer than one that is read.
+    pub(super) fn seal(self, seal: &Seal, principal: &Principal) -> Option<SessionId> {
         let opened = Opened {
             server: self.server,
             revision: self.version.as_str().to_owned(),
@@ -96,7 +97,7 @@ impl Opening {
             at: self.now,
         };
         let content = serde_json::to_vec(&opened).ok()?;
-        seal.seal(Kind::Session, &holder(principal), &content)
+        SessionId::parse(&seal.seal(Kind::Session, &holder(principal), &content)?)
     }
 }
 
@@ -156,10 +157,22 @@ impl Session {
             return None;
         }
         Some(Self {
-            id: id.expose().to_owned(),
+            id: id.clone(),
             target: opened.server.clone(),
             opened,
         })
+    }
+
+    /// Whether the server that is spoken to gave a session id: only then can it say that it does not know it any more.
+    pub(super) fn has_upstream(&self) -> bool {
+        self.target
+            .as_ref()
+            .is_some_and(|target| target.upstream.is_some())
+    }
+
+    /// The endpoint that stands for the server that is spoken to, or for all.
+    pub(super) fn scope(&self) -> Scope<'_> {
+        self.target.as_ref().map_or(Scope::All, Target::scope)
     }
 
     /// The same session, towards one server.
@@ -219,6 +232,18 @@ impl Session {
         self.target
             .as_ref()
             .is_some_and(|target| target.is_served_by(server, version))
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Session(…)")
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Target({}, {})", self.slug, self.stage)
     }
 }
 

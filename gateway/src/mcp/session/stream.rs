@@ -41,8 +41,6 @@ pub(super) struct Stream {
     pub(super) watch: Watch,
     /// What the upstream sends; none where it has no stream for what answers nothing.
     pub(super) upstream: Option<PooledBody>,
-    /// Whether a client that loses the stream may go on with it: so far, the upstream has given an event an id.
-    pub(super) resumable: bool,
     /// The call that it answers, and that has no outcome yet.
     pub(super) call: Option<Call>,
     /// The request that it answers.
@@ -62,6 +60,8 @@ struct Passing {
     reader: SseReader,
     chunk: Bytes,
     keep_alive: Interval,
+    /// The upstream gives its events ids, so a client that loses the stream may go on with it.
+    resumable: bool,
     /// Counts a stream that no call counts.
     _counted: Option<Counted>,
 }
@@ -77,10 +77,9 @@ enum Next {
     Last(Bytes, Outcome),
     /// The upstream broke the protocol, or a stream with a call off.
     Broken(UpstreamFault),
-    /// The upstream ended a stream that answers nothing, or one to come back for (MCP 2025-11-25, "Sending Messages to the Server").
+    /// The upstream ended a stream that answers nothing, or keeps the rest of one for whoever asks for it (MCP 2025-11-25, "Sending
+    /// Messages to the Server").
     Ended,
-    /// The upstream broke a stream off, and keeps the rest for whoever asks for it (MCP 2025-11-25, "Sending Messages to the Server").
-    BrokenOff,
     /// The stream was cut.
     Cut(Cut),
 }
@@ -159,8 +158,9 @@ impl Passing {
                 cut = self.stream.watch.cut() => return Next::Cut(cut),
                 frame = frame(self.stream.upstream.as_mut()) => match frame {
                     Some(Ok(frame)) => self.chunk = frame.into_data().unwrap_or_default(),
-                    Some(Err(_)) | None if self.stream.answers.is_none() => return Next::Ended,
-                    Some(Err(_)) | None if self.resumable => return Next::BrokenOff,
+                    Some(Err(_)) | None if self.resumable || self.stream.answers.is_none() => {
+                        return Next::Ended;
+                    }
                     // Ended or broken before the answer came.
                     Some(Err(_)) | None => return Next::Broken(UpstreamFault::Protocol),
                 },
@@ -183,8 +183,8 @@ impl Passing {
                 retry,
             } => (is_message, data, id, retry),
         };
-        self.stream.resumable |= id.is_some();
         let id = id.and_then(|id| self.place(&id));
+        self.resumable |= id.is_some();
         let write = |data: &[u8]| Next::Bytes(event(id.as_ref(), retry, data));
         if data.is_empty() {
             // Says where the stream is, and nothing else (MCP 2025-11-25, "priming").
@@ -263,9 +263,14 @@ impl Passing {
         let deadline = self.stream.watch.deadline();
         let (answers, flight) = (self.stream.answers, self.stream.flight);
         let parked = &self.stream.side.door.parked;
-        let error = |reason: Reason, call: &Call| {
-            let id = answers.as_ref().and_then(|answers| RequestId::parse(&answers.id));
-            event(None, None, &error_body(id, reason, Some(call.id), None))
+        let error = |reason: Reason| {
+            let answers = answers.as_ref()?;
+            let id = RequestId::parse(&answers.id);
+            Some(event(
+                None,
+                None,
+                &error_body(id, reason, Some(answers.call), None),
+            ))
         };
         match (next, self.stream.call) {
             (Next::Bytes(bytes), _) => Some(bytes),
@@ -280,7 +285,7 @@ impl Passing {
                 }
                 Some(bytes)
             }
-            (Next::BrokenOff, Some(call)) => {
+            (Next::Ended, Some(call)) => {
                 parked.park(Waiting {
                     call,
                     flight,
@@ -288,22 +293,27 @@ impl Passing {
                 });
                 None
             }
-            (Next::Broken(fault), Some(call)) => {
-                let last = error(Reason::Upstream(fault), &call);
-                fail(call, fault);
-                Some(last)
+            (Next::Ended, None) => None,
+            (Next::Broken(fault), call) => {
+                match call {
+                    Some(call) => drop(fail(call, fault)),
+                    None => {
+                        tracing::warn!(call = %self.stream.side.call, ?fault, "a server's stream is of no use");
+                    }
+                }
+                error(Reason::Upstream(fault))
             }
-            (Next::Cut(cut), Some(call)) => {
-                let last = error(cut.reason(), &call);
-                call.finish(cut.outcome());
+            (Next::Cut(cut), call) => {
+                if let Some(call) = call {
+                    call.finish(cut.outcome());
+                }
                 // Nobody waits for the answer of a call that was cancelled (MCP 2025-11-25, "Cancellation").
-                (cut != Cut::Cancelled).then_some(last)
+                if cut == Cut::Cancelled {
+                    None
+                } else {
+                    error(cut.reason())
+                }
             }
-            (Next::Ended, Some(call)) => {
-                door.parked.park(call, deadline);
-                None
-            }
-            (Next::Broken(_) | Next::Cut(_) | Next::Ended | Next::BrokenOff, None) => None,
         }
     }
 
@@ -314,7 +324,7 @@ impl Passing {
             return;
         }
         if self.resumable {
-            self.end(Next::BrokenOff);
+            self.end(Next::Ended);
             return;
         }
         let tasks = self.stream.side.door.tasks.clone();
@@ -322,11 +332,7 @@ impl Passing {
             loop {
                 match self.next().await {
                     Next::Bytes(_) => {}
-                    next @ (Next::Last(..)
-                    | Next::Broken(_)
-                    | Next::Ended
-                    | Next::BrokenOff
-                    | Next::Cut(_)) => {
+                    next @ (Next::Last(..) | Next::Broken(_) | Next::Ended | Next::Cut(_)) => {
                         if let Next::Cut(Cut::TimedOut) = next
                             && let Some(call) = self.stream.call.take()
                         {

@@ -8,7 +8,11 @@ use http_body_util::{BodyExt as _, Limited};
 use jiff::Timestamp;
 use onedoor_connect::{PooledBody, RequestBody, SendError};
 use onedoor_exchange::TokenB;
-use onedoor_model::{audit::UpstreamFault, decide::Entitlement, ids::CallId};
+use onedoor_model::{
+    audit::UpstreamFault,
+    decide::{CallPermit, Entitlement, ListPermit, Permit, Request as Decided, decide},
+    ids::CallId,
+};
 use onedoor_wire::{
     bearer::BearerToken,
     session::{Sending, SessionId, SessionVersion, outgoing_headers},
@@ -52,16 +56,18 @@ impl At {
     }
 }
 
-/// A way to the upstream for one caller: what a permit entitles to.
+/// A way to the upstream for one caller: what a permit entitles to, as long as it would be given again.
 #[derive(Clone, Copy)]
 pub(super) struct Way<'a> {
-    pub(super) door: &'a Arc<Door>,
-    pub(super) entitlement: Entitlement<'a>,
-    pub(super) call: CallId,
+    door: &'a Arc<Door>,
+    entitlement: Entitlement<'a>,
+    /// What was permitted.
+    request: &'a Decided,
+    call: CallId,
 }
 
 /// What an upstream answered, read far enough to know what it was.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Answered<T> {
     /// The message that was awaited.
     Message(T),
@@ -69,7 +75,37 @@ pub(super) enum Answered<T> {
     Status(StatusCode),
 }
 
-impl Way<'_> {
+impl<'a> Way<'a> {
+    /// To the server whose tools may be listed.
+    pub(super) fn of_list(door: &'a Arc<Door>, permit: &'a ListPermit, call: CallId) -> Self {
+        Self {
+            door,
+            entitlement: permit.entitlement(),
+            request: permit.request(),
+            call,
+        }
+    }
+
+    /// To the server whose tool may be called.
+    pub(super) fn of_call(door: &'a Arc<Door>, permit: &'a CallPermit, call: CallId) -> Self {
+        Self {
+            door,
+            entitlement: permit.entitlement(),
+            request: permit.request(),
+            call,
+        }
+    }
+
+    /// What it entitles to.
+    pub(super) fn entitlement(self) -> Entitlement<'a> {
+        self.entitlement
+    }
+
+    /// What was permitted.
+    pub(super) fn request(self) -> &'a Decided {
+        self.request
+    }
+
     /// The caller's token for the upstream.
     pub(super) async fn token_b(self, token_a: BearerToken<'_>) -> Result<TokenB, Failure> {
         let snapshot = self.door.registry.snapshot();
@@ -83,7 +119,7 @@ impl Way<'_> {
             })
     }
 
-    /// Sends, and waits for the answer's head until the server's first byte is due.
+    /// Sends, if it is still permitted, and waits for the answer's head until the server's first byte is due.
     pub(super) async fn send(
         self,
         token: TokenB,
@@ -104,10 +140,12 @@ impl Way<'_> {
         at: At,
         body: Vec<u8>,
     ) -> Result<Response<PooledBody>, Reason> {
-        let mut request = self.request(token, sending, &at, body);
+        let mut request = self.http_request(token, sending, &at, body);
         let mut fresh = Fresh::No;
         loop {
             let lease = connection(self.door, self.entitlement, self.call, fresh).await?;
+            // No await between this check and the write.
+            self.still_permitted()?;
             match (lease.send(request).await, fresh) {
                 (Ok(head), _) => return Ok(head),
                 (Err(SendError::NotSent { request: unsent, .. }), Fresh::No) => {
@@ -122,7 +160,25 @@ impl Way<'_> {
         }
     }
 
-    fn request(
+    /// Decides anew: Token B and the connection took their time.
+    fn still_permitted(self) -> Result<(), Reason> {
+        if self.door.registry.is_stopped() {
+            return Err(Reason::Stale);
+        }
+        let snapshot = self.door.registry.snapshot();
+        let permit = decide(&snapshot, self.entitlement.principal(), self.request).map_err(Reason::Denied)?;
+        let now = match &permit {
+            Permit::CallTool(permit) => permit.version(),
+            Permit::ListTools(permit) | Permit::Discover(permit) => permit.version(),
+        };
+        if now.number == self.entitlement.version().number {
+            Ok(())
+        } else {
+            Err(Reason::RegistryChanged)
+        }
+    }
+
+    fn http_request(
         self,
         token: TokenB,
         sending: Sending<'_>,

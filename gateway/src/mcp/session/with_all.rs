@@ -5,11 +5,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use moka::future::Cache;
+use moka::{future::Cache, policy::EvictionPolicy};
 use onedoor_model::{
-    decide::Entitlement,
+    decide::CallPermit,
     ids::{Digest, ServerId, VersionNumber},
-    registry::Stage,
 };
 use onedoor_wire::{
     request::RequestId,
@@ -41,7 +40,14 @@ pub(crate) struct Targets(Cache<Key, Target>);
 
 impl Targets {
     pub(crate) fn new() -> Self {
-        Self(Cache::builder().max_capacity(MOST).time_to_idle(IDLE).build())
+        Self(
+            Cache::builder()
+                .max_capacity(MOST)
+                // The default keeps what is asked for often, and lets what is new go.
+                .eviction_policy(EvictionPolicy::lru())
+                .time_to_idle(IDLE)
+                .build(),
+        )
     }
 
     /// Forgets a session that its server no longer knows.
@@ -58,27 +64,23 @@ impl Targets {
 pub(super) async fn towards(
     asked: &Asked<'_>,
     session: &Session,
-    entitlement: Entitlement<'_>,
+    permit: &CallPermit,
 ) -> Result<Session, Failure> {
     if !session.is_with_all() {
         return Ok(session.clone());
     }
-    let key = key(session, entitlement.server().id, entitlement.version().number);
+    let key = key(session, permit.server().id, permit.version().number);
     let target = asked
         .door
         .targets
         .0
-        .try_get_with(key, start(asked, session, entitlement))
+        .try_get_with(key, Box::pin(start(asked, session, permit)))
         .await
         .map_err(|failure: Arc<Failure>| Failure::clone(&failure))?;
     Ok(session.towards(target))
 }
 
-async fn start(
-    asked: &Asked<'_>,
-    session: &Session,
-    entitlement: Entitlement<'_>,
-) -> Result<Target, Failure> {
+async fn start(asked: &Asked<'_>, session: &Session, permit: &CallPermit) -> Result<Target, Failure> {
     let id = RequestId::parse("\"onedoor\"").ok_or(Reason::Internal)?;
     let declared = session.declared();
     let capability = |is_declared: bool| is_declared.then_some("{}");
@@ -88,12 +90,8 @@ async fn start(
         roots: capability(declared.roots),
     };
     let wanted = session.version().unwrap_or(SessionVersion::LATEST);
-    let begun = begin(asked, id, wanted, capabilities, entitlement, Stage::Production).await?;
-    let way = Way {
-        door: asked.door,
-        entitlement,
-        call: asked.call,
-    };
+    let way = Way::of_call(asked.door, permit, asked.call);
+    let begun = begin(asked, id, wanted, capabilities, way).await?;
     let at = At::target(&begun.target);
     way.send(begun.token, Sending::Post, at, write::initialized())
         .await?;
@@ -101,5 +99,5 @@ async fn start(
 }
 
 fn key(session: &Session, server: ServerId, number: VersionNumber) -> Key {
-    (Digest::of(session.id.as_bytes()), server, number)
+    (Digest::of(session.id.expose().as_bytes()), server, number)
 }

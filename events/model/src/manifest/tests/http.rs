@@ -55,6 +55,22 @@ fn a_service_is_read_whole() {
     assert!(mcp.tools.values().all(|tool| tool.route.is_none()));
 }
 
+/// The page for tool owners shows a manifest that is accepted.
+#[test]
+fn the_documented_manifest_is_valid() {
+    let page = include_str!("../../../../../docs/http-tools.md");
+    let example = page
+        .split("```json\n")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
+    let manifest = check(example.as_bytes()).unwrap();
+    let route = manifest.tools["get_invoice"].route.as_ref().unwrap();
+    assert_eq!(route.to_string(), "GET /invoices/{id}");
+}
+
 #[test]
 fn a_request_is_a_call_of_the_most_literal_route() {
     let manifest = checked(&service()).unwrap();
