@@ -49,6 +49,12 @@ async fn a_call_that_cannot_be_recorded_is_not_made() {
         1,
         "dispatched without an acknowledged record"
     );
+    let readiness = async || {
+        let request = dev.http.get(format!("{}/readyz", dev.places.data_url));
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    assert_eq!(readiness().await, (503, "audit not writable\n".to_owned()));
     // Lists need no record, and go on.
     assert!(!edge.tools().await.is_empty());
 
@@ -57,6 +63,7 @@ async fn a_call_that_cannot_be_recorded_is_not_made() {
         edge.call("echo", json!({})).await.is_answered().then_some(())
     })
     .await;
+    assert_eq!(readiness().await, (200, "ok\n".to_owned()));
     // What could not be acknowledged was recorded in the end, and says that it was not made.
     let refused = refused.call_id();
     wait::until("the refused call on the record", async || {

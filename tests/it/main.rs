@@ -24,6 +24,7 @@ mod sdks;
 mod secrets;
 mod serve;
 mod session;
+mod session_attacks;
 mod sessions;
 mod stages;
 mod tokens;

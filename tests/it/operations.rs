@@ -277,10 +277,10 @@ async fn log_lines_of_a_request_bear_its_trace() {
     finance.request("tools/call", params).await;
     let line: Value = wait::until("a line of the request", async || {
         let output = String::from_utf8(dev.output()).unwrap();
-        let lines = output
+        let mut lines = output
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        lines.filter(|line| line["trace_id"] == trace).last()
+        lines.find(|line| line["trace_id"] == trace && line["message"] == "answered")
     })
     .await;
     assert_eq!(

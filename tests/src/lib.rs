@@ -25,6 +25,7 @@ pub mod mcp;
 pub mod metrics;
 pub mod oracle;
 pub mod raw;
+pub mod scripted;
 pub mod sdk;
 pub mod search;
 pub mod service;

@@ -30,6 +30,8 @@ pub struct Script {
     media_type: String,
     /// Sent as it is, but that `$ID` stands for the id of the request that is answered.
     body: String,
+    /// How often it is sent.
+    times: usize,
     /// Whether the answer goes on for ever after that.
     holds: bool,
 }
@@ -76,6 +78,7 @@ impl Script {
             status: 200,
             media_type: "text/event-stream".to_owned(),
             body: events.concat(),
+            times: 1,
             holds: false,
         }
     }
@@ -87,6 +90,7 @@ impl Script {
             status,
             media_type: "application/json".to_owned(),
             body: body.to_owned(),
+            times: 1,
             holds: false,
         }
     }
@@ -95,6 +99,12 @@ impl Script {
     #[must_use]
     pub fn held(self) -> Self {
         Self { holds: true, ..self }
+    }
+
+    /// The same, so often.
+    #[must_use]
+    pub fn repeated(self, times: usize) -> Self {
+        Self { times, ..self }
     }
 
     /// As the arguments of [`PLAY`].
@@ -138,10 +148,12 @@ impl Scripted {
         }
     }
 
-    /// A manifest for it.
+    /// A manifest for it, which does not say what it speaks.
     #[must_use]
     pub fn manifest(&self, slug: &str) -> Manifest {
-        Manifest::new(slug, &self.url, [PLAY])
+        let mut manifest = Manifest::new(slug, &self.url, [PLAY]);
+        manifest.protocol_versions = None;
+        manifest
     }
 
     /// Answers what has this HTTP or JSON-RPC method so from now on.
@@ -233,7 +245,7 @@ fn initialized(seen: &Seen, request: &Value) -> Response {
 }
 
 fn play(seen: Arc<Seen>, script: &Script, id: &Value) -> Response {
-    let body = Bytes::from(script.body.replace("$ID", &id.to_string()));
+    let body = Bytes::from(script.body.replace("$ID", &id.to_string()).repeat(script.times));
     let said = stream::once(async move { Ok::<_, Infallible>(body) });
     let body = if script.holds {
         seen.open.send_modify(|open| *open += 1);

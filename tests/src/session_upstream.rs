@@ -181,11 +181,11 @@ async fn answer(State(seen): State<Arc<Seen>>, request: Request) -> Response {
         (&Method::DELETE, _) => StatusCode::OK.into_response(),
         (&Method::GET, _) => respond(seen, |events| listened(events, received)),
         (_, Some("initialize")) => initialized(&seen, &received.body),
-        (_, Some("logging/setLevel")) => result(&received.body, json!({})),
+        (_, Some("logging/setLevel")) => result(&received.body, &json!({})),
         (_, Some("tools/call")) => match received.body["params"]["name"].as_str() {
-            Some("echo") => result(&received.body, text(&received.body["params"]["arguments"])),
+            Some("echo") => result(&received.body, &text(&received.body["params"]["arguments"])),
             Some("forgets") => StatusCode::NOT_FOUND.into_response(),
-            Some("wrong_id") => result(&json!({ "id": "another" }), text(&json!(1))),
+            Some("wrong_id") => result(&json!({ "id": "another" }), &text(&json!(1))),
             _ => respond(seen, |events| called(events, received.body)),
         },
         // As servers of the session revisions alone do, and the reference server.
@@ -206,7 +206,7 @@ async fn answer(State(seen): State<Arc<Seen>>, request: Request) -> Response {
 fn initialized(seen: &Seen, request: &Value) -> Response {
     let mut response = result(
         request,
-        json!({
+        &json!({
             "protocolVersion": request["params"]["protocolVersion"],
             "capabilities": { "tools": {}, "logging": {} },
             "serverInfo": { "name": "edge", "version": "1" },
@@ -282,7 +282,10 @@ async fn listened(events: Events, request: Received) {
         return events.to.closed().await;
     };
     let id = events.seen.broken_off.lock().get(last).cloned();
-    events.released().await;
+    tokio::select! {
+        () = events.to.closed() => return,
+        () = events.released() => {}
+    }
     let answer = json!({ "jsonrpc": "2.0", "id": id, "result": text(&json!("resumed")) });
     events.send(Some("resumed"), &answer).await;
 }
@@ -360,7 +363,7 @@ fn respond<W: Future<Output = ()> + Send + 'static>(
     ([("content-type", "text/event-stream")], Body::from_stream(events)).into_response()
 }
 
-fn result(request: &Value, result: Value) -> Response {
+fn result(request: &Value, result: &Value) -> Response {
     let body = json!({ "jsonrpc": "2.0", "id": request["id"], "result": result }).to_string();
     ([("content-type", "application/json")], body).into_response()
 }

@@ -106,7 +106,7 @@ pub struct KeyedDigest {
 pub struct ToolCalled {
     /// The call, sent upstream and returned to the client.
     pub call: CallId,
-    /// MCP method.
+    /// MCP method, or HTTP method and route.
     pub operation: String,
     /// Server called.
     pub server: ServerId,

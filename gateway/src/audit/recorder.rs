@@ -283,6 +283,7 @@ impl RecorderTask {
         let (mut wait, longest) = RETRY;
         loop {
             let begun = Instant::now();
+            self.metrics.audit_tried();
             match self.log.append(Stream::Audit, PARTITION, events.clone()).await {
                 Ok(_) => {
                     self.metrics.audit_appended(events.len(), begun.elapsed());

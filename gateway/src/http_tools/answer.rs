@@ -62,7 +62,11 @@ pub(super) fn respond(
     places: Places<'_>,
     upload: UploadFault,
 ) -> Result<Response, Reason> {
-    let Dispatched { call, watch, head } = dispatched;
+    let Dispatched {
+        mut call,
+        watch,
+        head,
+    } = dispatched;
     let (parts, body) = head.into_parts();
     let outcome = match verdict(parts.status) {
         Verdict::Pass(outcome) => outcome,
@@ -85,6 +89,10 @@ pub(super) fn respond(
     } else {
         let length = body.size_hint().exact();
         headers.extend(length.map(|length| (CONTENT_LENGTH, HeaderValue::from(length))));
+        // A failure is told at its end; till then it shows nothing.
+        if !matches!(outcome, Outcome::UpstreamError(_)) {
+            call.streams();
+        }
         *response.body_mut() = pass(Passing {
             call,
             watch,

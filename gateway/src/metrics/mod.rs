@@ -36,6 +36,12 @@ pub(crate) use self::{
     page::{Page, router},
 };
 
+/// An append that takes longer than this is stuck.
+const STUCK_MS: u64 = 2_000;
+
+/// Later than any time.
+const NEVER: u64 = u64::MAX;
+
 /// Why known callers are refused.
 const DENIED: &[DeniedFor] = &[
     DeniedFor::Rule(DenialReason::Blocked),
@@ -91,7 +97,10 @@ struct Audit {
     appends: Latency,
     events: AtomicU64,
     failures: AtomicU64,
-    writable: AtomicBool,
+    /// Whether the last try succeeded.
+    taken: AtomicBool,
+    /// When the append under way was first tried, in milliseconds after `started`; [`NEVER`] while there is none.
+    tried_ms: AtomicU64,
 }
 
 /// One of many that is there; no longer once this is dropped.
@@ -118,7 +127,8 @@ impl Metrics {
                 appends: Latency::default(),
                 events: AtomicU64::new(0),
                 failures: AtomicU64::new(0),
-                writable: AtomicBool::new(true),
+                taken: AtomicBool::new(true),
+                tried_ms: AtomicU64::new(NEVER),
             },
             admin: AdminRequests::default(),
             streams: Gauge::default(),
@@ -153,22 +163,31 @@ impl Metrics {
         self.unauthenticated.add(&reason);
     }
 
+    /// Events are given to the audit, for the first time or again.
+    pub(crate) fn audit_tried(&self) {
+        let now = millis(self.started.elapsed());
+        self.audit.tried_ms.fetch_min(now, Ordering::Relaxed);
+    }
+
     /// The audit has taken events.
     pub(crate) fn audit_appended(&self, events: usize, took: Duration) {
         self.audit.appends.observe(took);
         self.audit.events.fetch_add(events as u64, Ordering::Relaxed);
-        self.audit.writable.store(true, Ordering::Relaxed);
+        self.audit.taken.store(true, Ordering::Relaxed);
+        self.audit.tried_ms.store(NEVER, Ordering::Relaxed);
     }
 
     /// The audit did not take events; they are tried again.
     pub(crate) fn audit_failed(&self) {
         self.audit.failures.fetch_add(1, Ordering::Relaxed);
-        self.audit.writable.store(false, Ordering::Relaxed);
+        self.audit.taken.store(false, Ordering::Relaxed);
     }
 
-    /// Whether the audit took what was last given to it.
+    /// Whether the audit took what was last given to it, or has not had it for long.
     pub(crate) fn is_audit_writable(&self) -> bool {
-        self.audit.writable.load(Ordering::Relaxed)
+        let now = millis(self.started.elapsed());
+        let waiting = now.saturating_sub(self.audit.tried_ms.load(Ordering::Relaxed));
+        self.audit.taken.load(Ordering::Relaxed) && waiting < STUCK_MS
     }
 
     /// A stream to a client is open.

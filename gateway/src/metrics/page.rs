@@ -165,10 +165,10 @@ impl Page {
             "Appends that the log did not take and that were tried again",
             audit.failures.load(Relaxed),
         )?;
-        let writable = f64::from(u8::from(audit.writable.load(Relaxed)));
+        let writable = f64::from(u8::from(self.metrics.is_audit_writable()));
         sheet.gauge(
             "onedoor_audit_writable",
-            "Whether the log took what was last appended",
+            "Whether the log took what was last appended, or has not had it for long",
             None,
             writable,
         )

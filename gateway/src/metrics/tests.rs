@@ -225,6 +225,26 @@ async fn the_series_of_a_server_end_with_it() {
 }
 
 #[test]
+fn an_audit_that_hangs_is_not_writable() {
+    let metrics = Metrics::new();
+    metrics.audit_tried();
+    assert!(metrics.is_audit_writable(), "not yet for long");
+    let long_ago = Instant::now().checked_sub(Duration::from_secs(3)).unwrap();
+    let metrics = Metrics {
+        started: long_ago,
+        ..metrics
+    };
+    assert!(!metrics.is_audit_writable());
+    metrics.audit_tried();
+    assert!(
+        !metrics.is_audit_writable(),
+        "tried again: it counts from the first time"
+    );
+    metrics.audit_appended(1, Duration::from_secs(3));
+    assert!(metrics.is_audit_writable());
+}
+
+#[test]
 fn every_reason_to_refuse_is_counted() {
     for reason in DenialReason::ALL {
         assert!(DENIED.contains(&DeniedFor::Rule(reason)), "{reason:?}");

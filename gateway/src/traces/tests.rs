@@ -85,11 +85,14 @@ fn begin(traces: &Traces, client: Option<TraceContext>, about: About<'_>) -> Tra
 
 fn text(attributes: &[KeyValue], key: &str) -> Option<String> {
     let attribute = attributes.iter().find(|attribute| attribute.key == key)?;
-    match attribute.value.as_ref()?.value.as_ref()? {
-        any_value::Value::StringValue(text) => Some(text.clone()),
-        any_value::Value::IntValue(number) => Some(number.to_string()),
-        other => panic!("{other:?}"),
+    let value = attribute.value.as_ref()?.value.as_ref()?;
+    if let any_value::Value::IntValue(number) = value {
+        return Some(number.to_string());
     }
+    let any_value::Value::StringValue(text) = value else {
+        panic!("{value:?}");
+    };
+    Some(text.clone())
 }
 
 fn of_kind(spans: &[Span], kind: SpanKind) -> &Span {

@@ -66,7 +66,7 @@ pub struct CallRow {
     pub outcome: CallOutcome,
     /// Why, where there is more to say: the fault, who cancelled, the true reason of a refusal.
     pub cause: Option<String>,
-    /// MCP method.
+    /// MCP method, or HTTP method and route.
     pub operation: String,
     /// The server's slug at that time; of a refused call, the name that the caller gave.
     pub server: Option<String>,

@@ -1,5 +1,6 @@
 //! Real clients of the session revisions, and of both eras, where connections break, servers start anew and grants change.
 
+mod back;
 mod cut;
 mod eras;
 mod host;

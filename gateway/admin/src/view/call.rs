@@ -28,7 +28,7 @@ pub(crate) struct CallView {
     /// Why, where there is more to say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
-    /// MCP method.
+    /// MCP method, or HTTP method and route.
     pub operation: String,
     /// The server's slug at that time; of a refused call, the name that the caller gave.
     #[serde(skip_serializing_if = "Option::is_none")]

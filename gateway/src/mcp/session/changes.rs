@@ -5,6 +5,7 @@ use std::sync::Arc;
 use onedoor_model::{
     decide::{Permit, Request, decide, visible_tools},
     ids::Digest,
+    manifest::ServerKind,
     principal::Principal,
     registry::Stage,
 };
@@ -64,7 +65,10 @@ fn tools(registry: &Registry, principal: &Arc<Principal>, list: Option<&Request>
     };
     let definitions: String = tools
         .iter()
-        .filter(|visible| list.is_some() || visible.stage == Stage::Production)
+        .filter(|visible| {
+            let is_of_all = visible.stage == Stage::Production && visible.kind() == ServerKind::Mcp;
+            list.is_some() || is_of_all
+        })
         .map(|visible| {
             format!(
                 "{} {} {}\n",

@@ -77,4 +77,21 @@ mod tests {
     fn the_header_is_the_protocols() {
         assert!(SESSION_ID.eq_ignore_ascii_case(SESSION_ID_NAME.as_str()));
     }
+
+    #[tokio::test]
+    async fn each_answer_is_as_documented() {
+        let document = include_str!("../../../../docs/errors.md");
+        for answer in [
+            no_session(None, NoSession::Missing),
+            no_session(None, NoSession::Unknown),
+            not_asked(),
+        ] {
+            let status = answer.status().as_u16();
+            let body = axum::body::to_bytes(answer.into_body(), 1_000).await.unwrap();
+            let error = &serde_json::from_slice::<serde_json::Value>(&body).unwrap()["error"];
+            let reason = error["data"]["reason"].as_str().unwrap();
+            let row = format!("| `{reason}` | {status} | {} | ", error["code"]);
+            assert!(document.contains(&row), "{row}");
+        }
+    }
 }

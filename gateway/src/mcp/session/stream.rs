@@ -15,7 +15,10 @@ use onedoor_wire::{
     session::{AwaitedInSession, ServerRequest, SessionAnswer, SessionPassage, read_session_answer},
     sse::{EventId, KEEP_ALIVE, SseItem, SseReader, write_resumable_event},
 };
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, Interval, MissedTickBehavior, interval_at},
+};
 
 use crate::{
     mcp::error_body,
@@ -66,9 +69,6 @@ struct Passing {
     _counted: Option<Counted>,
 }
 
-/// What is dropped when the client goes away.
-struct Held(Option<Passing>);
-
 /// What comes next on the way to the client.
 enum Next {
     /// Bytes, and more to come.
@@ -96,6 +96,7 @@ impl Stream {
         };
         let mut keep_alive = interval_at(Instant::now() + KEEP_ALIVE_EVERY, KEEP_ALIVE_EVERY);
         keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let tasks = self.side.door.tasks.clone();
         let passing = Passing {
             reader: SseReader::resumable(self.max_event),
             resumable: self.resumed,
@@ -104,9 +105,12 @@ impl Stream {
             keep_alive,
             _counted: counted,
         };
-        let events = stream::unfold(Held(Some(passing)), |mut held| async move {
-            let bytes = held.step().await?;
-            Some((Ok::<_, Infallible>(bytes), held))
+        // Two: what is on its way, and the last words, which always have room.
+        let (client, events) = mpsc::channel(2);
+        tasks.spawn(passing.run(client));
+        let events = stream::unfold(events, |mut events| async move {
+            let bytes = events.recv().await?;
+            Some((Ok::<_, Infallible>(bytes), events))
         });
         let mut response = Response::new(Body::from_stream(events));
         let headers = response.headers_mut();
@@ -119,30 +123,38 @@ impl Stream {
     }
 }
 
-impl Held {
-    /// The next bytes for the client; none once the stream has ended.
-    async fn step(&mut self) -> Option<Bytes> {
-        let passing = self.0.as_mut()?;
-        let next = passing.next().await;
-        if let Next::Bytes(bytes) = next {
-            if let Some(call) = &mut passing.stream.call {
-                call.answer_size += bytes.len() as u64;
-            }
-            return Some(bytes);
-        }
-        self.0.take()?.end(next)
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        if let Some(passing) = self.0.take() {
-            passing.left();
-        }
-    }
-}
-
 impl Passing {
+    /// Passes the stream on to its end. In a task of its own: a client that does not read cannot hold up what ends its stream.
+    async fn run(mut self, client: mpsc::Sender<Bytes>) {
+        let last_words = client.clone().try_reserve_owned().ok();
+        let last = loop {
+            let bytes = tokio::select! {
+                biased;
+                () = client.closed() => return self.left().await,
+                next = self.next() => match next {
+                    Next::Bytes(bytes) => bytes,
+                    last @ (Next::Last(..) | Next::Broken(_) | Next::Ended | Next::Cut(_)) => break last,
+                },
+            };
+            tokio::select! {
+                biased;
+                cut = self.stream.watch.cut() => break Next::Cut(cut),
+                room = client.reserve() => match room {
+                    Ok(room) => {
+                        if let Some(call) = &mut self.stream.call {
+                            call.answer_size += bytes.len() as u64;
+                        }
+                        room.send(bytes);
+                    }
+                    Err(_) => return self.left().await,
+                },
+            }
+        };
+        if let (Some(bytes), Some(room)) = (self.end(last), last_words) {
+            room.send(bytes);
+        }
+    }
+
     async fn next(&mut self) -> Next {
         loop {
             match self.reader.next(&mut self.chunk) {
@@ -319,7 +331,7 @@ impl Passing {
 
     /// The client went away, which cancels nothing: it may come back for the rest, where the upstream keeps it; else the rest is read
     /// here, to know how the call ends.
-    fn left(mut self) {
+    async fn left(mut self) {
         if self.stream.call.is_none() {
             return;
         }
@@ -327,23 +339,20 @@ impl Passing {
             self.end(Next::Ended);
             return;
         }
-        let tasks = self.stream.side.door.tasks.clone();
-        tasks.spawn(async move {
-            loop {
-                match self.next().await {
-                    Next::Bytes(_) => {}
-                    next @ (Next::Last(..) | Next::Broken(_) | Next::Ended | Next::Cut(_)) => {
-                        if let Next::Cut(Cut::TimedOut) = next
-                            && let Some(call) = self.stream.call.take()
-                        {
-                            call.finish(Outcome::Cancelled(CancelCause::Disconnected));
-                        }
-                        self.end(next);
-                        return;
+        loop {
+            match self.next().await {
+                Next::Bytes(_) => {}
+                next @ (Next::Last(..) | Next::Broken(_) | Next::Ended | Next::Cut(_)) => {
+                    if let Next::Cut(Cut::TimedOut) = next
+                        && let Some(call) = self.stream.call.take()
+                    {
+                        call.finish(Outcome::Cancelled(CancelCause::Disconnected));
                     }
+                    self.end(next);
+                    return;
                 }
             }
-        });
+        }
     }
 }
 
