@@ -4,7 +4,8 @@ use onedoor_tests::{
     admin::Admin,
     dev::Dev,
     idp::{CLIENT, Idp, TENANT},
-    mcp::{Answer, Events},
+    manifest::{Manifest, route},
+    mcp::{Answer, Events, Mcp, REVISION},
     raw::RawRequest,
     scripted::{PLAY, Script, Scripted, done, event},
     session::Session,
@@ -312,6 +313,11 @@ async fn a_client_is_asked_only_what_it_declared_whichever_way() {
             answer.text
         );
         assert_eq!(answer.messages.len(), 2);
+        wait::until("the door's other answers", async || {
+            let told = scene.upstream.responses().len() - before;
+            (told == 2 * asked.len() - 1).then_some(())
+        })
+        .await;
     }
 }
 
@@ -442,32 +448,63 @@ async fn what_an_administrator_does_cuts_every_stream() {
 #[tokio::test]
 async fn a_client_that_does_not_read_holds_up_nothing() {
     let scene = Scene::new().await;
+    let mut service = Manifest::new("service", &scene.upstream.url, []);
+    (service.http, service.tools) = (true, vec![route("loud", "GET", "/loud")]);
+    scene.admin.open(&service).await;
+    scene
+        .admin
+        .grant(&scene.idp.group("g"), "service", None, "production")
+        .await;
     let session = scene.session().await;
     // More than all the buffers on the way take.
-    let data = json!({ "level": "info", "data": "x".repeat(500_000) });
-    let loud = event(None, &notification("notifications/message", &data));
-    let script = Script::events(&[loud]).repeated(100);
+    let progress = json!({ "progressToken": "progress", "progress": 1, "message": "x".repeat(500_000) });
+    let loud = event(None, &notification("notifications/progress", &progress));
+    let script = Script::events(&[loud]).repeated(100).held();
+    scene.upstream.answers("GET", script.clone());
     let host = scene.dev.data_address();
-    let request = RawRequest::new("POST /servers/edge/mcp", host)
-        .with("Authorization", &format!("Bearer {}", scene.token.expose()))
-        .with("Content-Type", "application/json")
-        .with("Accept", "application/json, text/event-stream")
-        .with("Mcp-Session-Id", session.id.as_ref().unwrap())
-        .with("MCP-Protocol-Version", session.revision.as_ref().unwrap())
-        .body(play(1, PLAY, &script.held()).to_string());
-    let mut client = TcpStream::connect(host).await.unwrap();
-    client.write_all(&request.head()).await.unwrap();
-    client.write_all(&request.body).await.unwrap();
-    scene.upstream.open(1).await;
-    client.readable().await.unwrap();
-    wait::until("an open call", async || {
+    let request = |start: &str| {
+        RawRequest::new(start, host)
+            .with("Authorization", &format!("Bearer {}", scene.token.expose()))
+            .with("Content-Type", "application/json")
+            .with("Accept", "application/json, text/event-stream")
+    };
+    let call = play(1, PLAY, &script);
+    let mut stateless = call.clone();
+    let meta = Mcp::meta().as_object().unwrap().clone();
+    stateless["params"]["_meta"].as_object_mut().unwrap().extend(meta);
+    let requests = [
+        request("POST /servers/edge/mcp")
+            .with("Mcp-Session-Id", session.id.as_ref().unwrap())
+            .with("MCP-Protocol-Version", session.revision.as_ref().unwrap())
+            .body(call.to_string()),
+        request("POST /servers/edge/mcp")
+            .with("MCP-Protocol-Version", REVISION)
+            .with("Mcp-Method", "tools/call")
+            .with("Mcp-Name", PLAY)
+            .body(stateless.to_string()),
+        request("GET /http/service/loud"),
+    ];
+    let mut clients = Vec::new();
+    for request in &requests {
+        let mut client = TcpStream::connect(host).await.unwrap();
+        client.write_all(&request.head()).await.unwrap();
+        client.write_all(&request.body).await.unwrap();
+        client.readable().await.unwrap();
+        clients.push(client);
+        scene.upstream.open(clients.len()).await;
+    }
+    wait::until("open calls", async || {
         let calls = scene.dev.calls(&["--outcome", "open"]).await;
-        (calls.len() == 1).then_some(())
+        (calls.len() == requests.len()).then_some(())
     })
     .await;
     scene.block().await;
     scene.upstream.open(0).await;
-    assert_eq!(scene.outcomes(1).await, [pair("cancelled", "revoked")]);
+    let revoked = pair("cancelled", "revoked");
+    assert_eq!(
+        scene.outcomes(requests.len()).await,
+        vec![revoked; requests.len()]
+    );
 }
 
 #[tokio::test]
@@ -619,8 +656,8 @@ async fn the_other_era_knows_no_sessions() {
         }
     }
     // A session's id says nothing there, be it good or bad.
-    let mcp = onedoor_tests::mcp::Mcp::new(&scene.dev.http, &scene.dev.endpoint("edge"), &scene.token);
-    let body = onedoor_tests::mcp::Mcp::body("tools/list", json!({}));
+    let mcp = Mcp::new(&scene.dev.http, &scene.dev.endpoint("edge"), &scene.token);
+    let body = Mcp::body("tools/list", json!({}));
     let list = Answer::of(mcp.post(&body)).await.result();
     for id in [session.id.as_deref().unwrap(), "nonsense"] {
         let answer = Answer::of(mcp.post(&body).header("Mcp-Session-Id", id)).await;
@@ -634,7 +671,7 @@ async fn the_clients_token_goes_nowhere() {
     scene.upstream.answers("GET", Script::events(&[log()]));
     let script = Script::events(&[log(), event(None, &ask(&json!(7), "elicitation/create")), done()]);
     // A question about its eras, a session of its own, one with all servers.
-    let mcp = onedoor_tests::mcp::Mcp::new(&scene.dev.http, &scene.dev.endpoint("edge"), &scene.token);
+    let mcp = Mcp::new(&scene.dev.http, &scene.dev.endpoint("edge"), &scene.token);
     mcp.request("server/discover", json!({})).await;
     let all = scene.session_at(&scene.all(), json!({ "elicitation": {} })).await;
     all.send(&play(1, &format!("edge__{PLAY}"), &script)).await;

@@ -15,6 +15,7 @@ use http::{
 };
 use hyper::body::Body as _;
 use onedoor_model::audit::{Outcome, UpstreamFault};
+use tokio_util::task::TaskTracker;
 
 use crate::{
     proxy::{Dispatched, fail},
@@ -61,6 +62,7 @@ pub(super) fn respond(
     method: &Method,
     places: Places<'_>,
     upload: UploadFault,
+    tasks: &TaskTracker,
 ) -> Result<Response, Reason> {
     let Dispatched {
         mut call,
@@ -93,13 +95,14 @@ pub(super) fn respond(
         if !matches!(outcome, Outcome::UpstreamError(_)) {
             call.streams();
         }
-        *response.body_mut() = pass(Passing {
+        let passing = Passing {
             call,
             watch,
             body,
             outcome,
             upload,
-        });
+        };
+        *response.body_mut() = pass(passing, tasks);
     }
     Ok(response)
 }

@@ -179,6 +179,7 @@ impl<'a> Asked<'a> {
             &self.parts.method,
             places,
             upload_fault,
+            &self.door.tasks,
         )?)
     }
 

@@ -7,12 +7,14 @@ use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
 use onedoor_connect::PooledBody;
 use onedoor_model::audit::{CancelCause, Outcome, UpstreamFault};
+use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
 
 use crate::proxy::{Call, Cut, Watch, end, fail};
 
 use super::upload::UploadFault;
 
-/// A body that is being passed on. Dropped by a client that went away, it closes the upstream's connection or stream, which tells the
+/// A body that is being passed on. Dropped when its client goes away, it closes the upstream's connection or stream, which tells the
 /// tool.
 pub(super) struct Passing {
     pub(super) call: Call,
@@ -38,24 +40,53 @@ enum Next {
 }
 
 /// The body as the client gets it.
-pub(super) fn pass(passing: Passing) -> Body {
-    Body::from_stream(stream::unfold(Some(passing), |passing| async move {
-        passing?.step().await
+pub(super) fn pass(passing: Passing, tasks: &TaskTracker) -> Body {
+    // Two: what is on its way, and the last piece, which always has room.
+    let (client, pieces) = mpsc::channel(2);
+    tasks.spawn(passing.run(client));
+    Body::from_stream(stream::unfold(pieces, |mut pieces| async move {
+        let piece: Result<Bytes, BrokenOff> = pieces.recv().await?;
+        Some((piece, pieces))
     }))
 }
 
 impl Passing {
-    /// The next piece for the client, and what is left to pass on.
-    async fn step(mut self) -> Option<(Result<Bytes, BrokenOff>, Option<Self>)> {
-        match self.next().await {
+    /// Passes the body on to its end. In a task of its own: a client that does not read cannot hold up what ends its call.
+    async fn run(mut self, client: mpsc::Sender<Result<Bytes, BrokenOff>>) {
+        let last_piece = client.clone().try_reserve_owned().ok();
+        let last = loop {
+            let bytes = tokio::select! {
+                biased;
+                () = client.closed() => return,
+                next = self.next() => match next {
+                    // A client that knows the length does not ask for what comes after the last piece.
+                    last @ Next::Bytes(_) if self.body.is_end_stream() => break last,
+                    Next::Bytes(bytes) => bytes,
+                    last @ (Next::End | Next::Broken | Next::Cut(_)) => break last,
+                },
+            };
+            tokio::select! {
+                biased;
+                cut = self.watch.cut() => break Next::Cut(cut),
+                room = client.reserve() => {
+                    let Ok(room) = room else { return };
+                    self.call.answer_size += bytes.len() as u64;
+                    room.send(Ok(bytes));
+                }
+            }
+        };
+        if let (Some(piece), Some(room)) = (self.end(last), last_piece) {
+            room.send(piece);
+        }
+    }
+
+    /// Ends the call. The last piece for the client, if there is one.
+    fn end(mut self, last: Next) -> Option<Result<Bytes, BrokenOff>> {
+        match last {
             Next::Bytes(bytes) => {
                 self.call.answer_size += bytes.len() as u64;
-                // A client that knows the length does not ask for what comes after the last piece.
-                if self.body.is_end_stream() {
-                    self.call.finish(self.outcome);
-                    return Some((Ok(bytes), None));
-                }
-                Some((Ok(bytes), Some(self)))
+                self.call.finish(self.outcome);
+                Some(Ok(bytes))
             }
             Next::End => {
                 self.call.finish(self.outcome);
@@ -67,11 +98,11 @@ impl Passing {
                 } else {
                     fail(self.call, UpstreamFault::Protocol);
                 }
-                Some((Err(BrokenOff), None))
+                Some(Err(BrokenOff))
             }
             Next::Cut(cut) => {
                 end(self.call, cut);
-                Some((Err(BrokenOff), None))
+                Some(Err(BrokenOff))
             }
         }
     }

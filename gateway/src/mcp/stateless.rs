@@ -3,6 +3,7 @@
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use onedoor_model::{
+    audit::UpstreamFault,
     decide::{CallPermit, Method, Permit},
     manifest::Eras,
 };
@@ -12,7 +13,13 @@ use onedoor_wire::{
     session::{Message, versions},
 };
 
-use crate::{door::shortened, eras, proxy::Forward, refusal::Reason, traces::Traced};
+use crate::{
+    door::shortened,
+    eras,
+    proxy::Forward,
+    refusal::{Failure, Reason},
+    traces::Traced,
+};
 
 use super::{
     asked::{Asked, Wanted},
@@ -116,8 +123,24 @@ async fn call(
     };
     match forward.run().await {
         Ok(response) => response,
-        Err(failure) => asked.failed(wanted, &failure, Some(trace)),
+        Err(failure) => match session_only(asked, wanted, &failure).await {
+            Some(eras) => reply::other_era(wanted.id, eras, asked.call, StatusCode::OK),
+            None => asked.failed(wanted, &failure, Some(trace)),
+        },
     }
+}
+
+/// What the server speaks, where it failed because it has nothing but sessions. It is asked only now: before a call, that would delay those
+/// to servers that are well.
+async fn session_only(asked: &Asked<'_>, wanted: Wanted<'_>, failure: &Failure) -> Option<Eras> {
+    let Reason::Upstream(UpstreamFault::Protocol | UpstreamFault::Status) = failure.reason else {
+        return None;
+    };
+    let Ok(Some(Permit::CallTool(permit))) = asked.decide(Method::CallTool, wanted.name) else {
+        return None;
+    };
+    let eras = eras::of(asked.door, permit.entitlement(), asked.token, asked.call).await;
+    (!eras.stateless).then_some(eras)
 }
 
 /// The arguments of a tool that headers mirror.

@@ -106,9 +106,14 @@ impl Forward<'_> {
         let settings = Arc::clone(self.door.registry.snapshot().settings());
         let awaited = answer::Expected::new(self.id, self.request);
         match (parts.status, media_type) {
-            (StatusCode::OK, Some("text/event-stream")) => {
-                Ok(stream::respond(call, watch, body, awaited, &settings.limits))
-            }
+            (StatusCode::OK, Some("text/event-stream")) => Ok(stream::respond(
+                call,
+                watch,
+                body,
+                awaited,
+                &settings.limits,
+                &self.door.tasks,
+            )),
             (StatusCode::OK | StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND, Some("application/json")) => {
                 answer::respond(call, watch, parts.status, body, &awaited, &settings.limits).await
             }

@@ -19,7 +19,11 @@ use onedoor_wire::{
     answer::{Answer, Passage},
     sse::{KEEP_ALIVE, SseItem, SseReader, write_event},
 };
-use tokio::time::{Interval, MissedTickBehavior, interval_at};
+use tokio::{
+    sync::mpsc,
+    time::{Interval, MissedTickBehavior, interval_at},
+};
+use tokio_util::task::TaskTracker;
 
 use crate::{mcp, refusal::Reason};
 
@@ -33,7 +37,7 @@ use super::{
 /// How often a silent stream shows that it lives.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
 
-/// A stream that is being passed on. Dropped by a client that went away, it closes the upstream's connection, which tells the tool.
+/// A stream that is being passed on. Dropped when its client goes away, it closes the upstream's connection, which tells the tool.
 struct Passing {
     call: Call,
     watch: Watch,
@@ -63,6 +67,7 @@ pub(super) fn respond(
     body: PooledBody,
     expected: Expected,
     limits: &Limits,
+    tasks: &TaskTracker,
 ) -> Response {
     call.streams();
     let mut keep_alive = interval_at(tokio::time::Instant::now() + KEEP_ALIVE_EVERY, KEEP_ALIVE_EVERY);
@@ -77,9 +82,12 @@ pub(super) fn respond(
         expected,
         keep_alive,
     };
-    let events = stream::unfold(Some(passing), |passing| async move {
-        let (bytes, passing) = passing?.step().await;
-        Some((Ok::<_, Infallible>(bytes), passing))
+    // Two: what is on its way, and the last words, which always have room.
+    let (client, events) = mpsc::channel(2);
+    tasks.spawn(passing.run(client));
+    let events = stream::unfold(events, |mut events| async move {
+        let bytes = events.recv().await?;
+        Some((Ok::<_, Infallible>(bytes), events))
     });
     let mut response = Response::new(Body::from_stream(events));
     let headers = response.headers_mut();
@@ -92,27 +100,52 @@ pub(super) fn respond(
 }
 
 impl Passing {
-    /// The next bytes for the client, and what is left of the stream.
-    async fn step(mut self) -> (Bytes, Option<Self>) {
-        match self.next().await {
-            Next::Bytes(bytes) => {
-                self.call.answer_size += bytes.len() as u64;
-                (bytes, Some(self))
+    /// Passes the stream on to its end. In a task of its own: a client that does not read cannot hold up what ends its call.
+    async fn run(mut self, client: mpsc::Sender<Bytes>) {
+        let last_words = client.clone().try_reserve_owned().ok();
+        let last = loop {
+            let bytes = tokio::select! {
+                biased;
+                () = client.closed() => return,
+                next = self.next() => match next {
+                    Next::Bytes(bytes) => bytes,
+                    last @ (Next::Last(..) | Next::Broken(_) | Next::Cut(_)) => break last,
+                },
+            };
+            tokio::select! {
+                biased;
+                cut = self.watch.cut() => break Next::Cut(cut),
+                room = client.reserve() => {
+                    let Ok(room) = room else { return };
+                    self.call.answer_size += bytes.len() as u64;
+                    room.send(bytes);
+                }
             }
+        };
+        let bytes = self.end(last);
+        if let Some(room) = last_words {
+            room.send(bytes);
+        }
+    }
+
+    /// Ends the call. The last bytes for the client.
+    fn end(mut self, last: Next) -> Bytes {
+        match last {
+            Next::Bytes(bytes) => bytes,
             Next::Last(bytes, outcome) => {
                 self.call.answer_size += bytes.len() as u64;
                 self.call.finish(outcome);
-                (bytes, None)
+                bytes
             }
             Next::Broken(fault) => {
                 let last = error_event(&self.expected, Reason::Upstream(fault), &self.call);
                 fail(self.call, fault);
-                (last, None)
+                last
             }
             Next::Cut(cut) => {
                 let last = error_event(&self.expected, cut.reason(), &self.call);
                 self.call.finish(cut.outcome());
-                (last, None)
+                last
             }
         }
     }

@@ -106,3 +106,21 @@ async fn they_have_none_where_they_need_none() {
         }
     }
 }
+
+/// A server whose manifest does not say what it speaks is asked once it fails: the next call is not sent.
+#[tokio::test]
+async fn a_server_that_does_not_say_is_found_out() {
+    let (reference, python) = tokio::join!(SessionServer::everything(), SessionServer::interview());
+    for server in [reference, python] {
+        let dev = door(&server.manifest).await;
+        let mcp = Mcp::new(&dev.http, &all(&dev), &dev.token("analyst").await);
+        let name = server.manifest.tools[0]["name"].as_str().unwrap();
+        let tool = format!("{}__{name}", server.manifest.slug);
+        for _ in 0..2 {
+            let refused = mcp.call(&tool, json!({})).await;
+            assert_eq!(supported(refused.last()), json!(SESSIONS));
+        }
+        let calls = dev.settled_calls(1).await;
+        assert_eq!((calls.len(), &calls[0]["outcome"]), (1, &json!("upstream_error")));
+    }
+}
