@@ -169,7 +169,7 @@ fn judge(status: StatusCode, body: &[u8]) -> Option<Eras> {
             | StatusCode::METHOD_NOT_ALLOWED
             | StatusCode::NOT_ACCEPTABLE
             | StatusCode::UNPROCESSABLE_ENTITY,
-            _,
+            Some(_),
         ) => Some(SESSION_ONLY),
         (_, _) => None,
     }
@@ -196,9 +196,9 @@ mod tests {
             (400, error(-32_600), Some(SESSION_ONLY)),
             (200, error(-32_601), Some(SESSION_ONLY)),
             (404, error(-32_601), Some(SESSION_ONLY)),
-            (404, "no such page".to_owned(), Some(SESSION_ONLY)),
-            (406, String::new(), Some(SESSION_ONLY)),
-            // Says nothing of what it speaks.
+            // Says nothing of what it speaks: whatever stands before the server may have written it.
+            (404, "no such page".to_owned(), None),
+            (406, String::new(), None),
             (401, String::new(), None),
             (503, error(-32_603), None),
         ] {

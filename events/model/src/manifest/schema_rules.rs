@@ -12,10 +12,13 @@ use super::{
     schema::{Place, Subschema, subschemas},
 };
 
-/// The one dialect, with and without the empty fragment.
-const DIALECTS: [&str; 2] = [
+/// The dialect, with and without the empty fragment; and the one that SDKs of the session revisions still name, whose schemas are judged
+/// by the same rules.
+const DIALECTS: [&str; 4] = [
     "https://json-schema.org/draft/2020-12/schema",
     "https://json-schema.org/draft/2020-12/schema#",
+    "http://json-schema.org/draft-07/schema",
+    "http://json-schema.org/draft-07/schema#",
 ];
 /// The most subschemas of one schema.
 const MAX_SUBSCHEMAS: usize = 10_000;
@@ -43,16 +46,16 @@ pub(super) fn judge(root: &Node<'_>, role: Role, findings: &mut Findings) {
         findings.unacceptable(root.at, message, "simplify it, or split the tool");
         return;
     }
-    let (mut one_dialect, mut local) = (true, true);
+    let (mut known_dialect, mut local) = (true, true);
     for subschema in &all {
-        one_dialect &= judge_dialect(subschema, findings);
+        known_dialect &= judge_dialect(subschema, findings);
         local &= judge_id(subschema, findings);
         if role == Role::Input {
             judge_annotation(subschema, findings);
         }
     }
     local &= judge_references(root, &all, findings);
-    if one_dialect && !root.is_broken() {
+    if known_dialect && !root.is_broken() {
         judge_meaning(root, &all, local, findings);
     }
 }
@@ -66,7 +69,7 @@ fn judge_type(root: &Node<'_>, findings: &mut Findings) {
     }
 }
 
-/// Whether the subschema is of the one dialect.
+/// Whether the subschema is of a dialect that is known.
 fn judge_dialect(subschema: &Subschema<'_, '_>, findings: &mut Findings) -> bool {
     let Some(node) = subschema.node.get("$schema") else {
         return true;

@@ -21,7 +21,7 @@ use crate::ids::{Slug, ToolName};
 /// The most characters of a full tool name, `slug__tool` (MCP 2026-07-28, Tool Names).
 const MAX_FULL_NAME: usize = 128;
 
-const MEMBERS: [&str; 9] = [
+const MEMBERS: [&str; 10] = [
     "name",
     "title",
     "description",
@@ -29,6 +29,7 @@ const MEMBERS: [&str; 9] = [
     "inputSchema",
     "outputSchema",
     "annotations",
+    "execution",
     "_meta",
     "http",
 ];
@@ -45,9 +46,11 @@ const ANNOTATIONS: Shape = Shape::Object(
 );
 
 /// Members that are kept within the definition but not used.
-const KEPT: [(&str, Shape); 3] = [
+const KEPT: [(&str, Shape); 4] = [
     ("icons", Shape::List(&Shape::Object(ICON, Rest::Closed))),
     ("annotations", ANNOTATIONS),
+    // MCP 2025-11-25: whether it can be called as a task, which the door does not pass on.
+    ("execution", Shape::AnyObject),
     ("_meta", Shape::AnyObject),
 ];
 

@@ -323,8 +323,8 @@ fn each_fault_of_a_tool_has_its_place() {
         ),
         (
             "unknown member",
-            |m| tool(m)["execution"] = json!({}),
-            &["/_meta/dev.onedoor~1server/tools/0/execution"],
+            |m| tool(m)["executes"] = json!({}),
+            &["/_meta/dev.onedoor~1server/tools/0/executes"],
         ),
     ]);
 }

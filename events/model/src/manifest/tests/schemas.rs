@@ -38,7 +38,7 @@ fn each_fault_of_a_schema_has_its_place() {
         (json!({ "type": "array" }), vec!["/type"]),
         (json!({ "type": ["object"] }), vec!["/type"]),
         (
-            object(json!({ "$schema": "http://json-schema.org/draft-07/schema#" })),
+            object(json!({ "$schema": "http://json-schema.org/draft-04/schema#" })),
             vec!["/$schema"],
         ),
         (
