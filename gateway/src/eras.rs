@@ -171,6 +171,8 @@ fn judge(status: StatusCode, body: &[u8]) -> Option<Eras> {
             | StatusCode::UNPROCESSABLE_ENTITY,
             Some(_),
         ) => Some(SESSION_ONLY),
+        // What rmcp's servers without the stateless revision say, in plain text.
+        (StatusCode::UNPROCESSABLE_ENTITY, None) => Some(SESSION_ONLY),
         (_, _) => None,
     }
 }
@@ -196,6 +198,7 @@ mod tests {
             (400, error(-32_600), Some(SESSION_ONLY)),
             (200, error(-32_601), Some(SESSION_ONLY)),
             (404, error(-32_601), Some(SESSION_ONLY)),
+            (422, "Unprocessable".to_owned(), Some(SESSION_ONLY)),
             // Says nothing of what it speaks: whatever stands before the server may have written it.
             (404, "no such page".to_owned(), None),
             (406, String::new(), None),

@@ -9,7 +9,7 @@ use tokio::{
     process::{Child, Command},
 };
 
-use crate::{binary, manifest::Manifest, wait};
+use crate::{binary, manifest::Manifest, mcp, session, wait};
 
 /// A running ledger.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ impl Ledger {
     /// Starts one behind this gateway.
     pub async fn start(gateway: &str) -> Self {
         let mut manifest = Manifest::new("ledger", "", []);
-        manifest.protocol_versions = None;
+        manifest.protocol_versions = Some(vec![session::REVISION.to_owned(), mcp::REVISION.to_owned()]);
         let journal = NamedTempFile::new().unwrap();
         let here = binary::here();
         let mut process = Command::new(here.join(".venv/bin/python"))

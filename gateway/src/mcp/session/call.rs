@@ -91,6 +91,10 @@ pub(super) async fn answer(asked: &Asked<'_>, session: &Session, request: &Sessi
     if let Err(fault) = check_params_if_sent(asked.headers, request.params.arguments, &params) {
         return answers::malformed(Some(request.id), &fault);
     }
+    // JSON-RPC 2.0 §4: an id tells requests apart, so it is not used again while its request is under way.
+    let Some(flight) = asked.door.in_flight.begin(session, request.id) else {
+        return answers::malformed(Some(request.id), &Malformed::Id);
+    };
     let session = match with_all::towards(asked, session, &permit).await {
         Ok(session) => session,
         Err(Failure {
@@ -102,10 +106,7 @@ pub(super) async fn answer(asked: &Asked<'_>, session: &Session, request: &Sessi
     if !session.is_served_by(permit.server(), permit.version()) {
         return reply::no_session(Some(request.id), NoSession::Unknown);
     }
-    // JSON-RPC 2.0 §4: an id tells requests apart, so it is not used again while its request is under way.
-    let Some(flight) = asked.door.in_flight.begin(&session, request.id) else {
-        return answers::malformed(Some(request.id), &Malformed::Id);
-    };
+    flight.reaches(&session);
     let work = Work::new(asked, &session, request, permit, trace.clone(), flight);
     let made = asked.door.tasks.spawn(work.run()).await;
     match made {

@@ -22,7 +22,7 @@ pub(crate) struct InFlight(Arc<Mutex<HashMap<Key, Cancellable>>>);
 pub(super) struct Cancellable {
     /// Cancelled when the client cancels the call.
     pub(super) token: CancellationToken,
-    /// The session, towards the server that was called.
+    /// The session, towards the server that is called once it is known.
     pub(super) session: Session,
 }
 
@@ -59,6 +59,15 @@ impl InFlight {
     /// How a call of the session is cancelled, if it is under way here.
     pub(super) fn of(&self, session: &Session, id: RequestId<'_>) -> Option<Cancellable> {
         self.0.lock().get(&key(session, id)).cloned()
+    }
+}
+
+impl Flight {
+    /// It goes to the server that this session is towards.
+    pub(super) fn reaches(&self, session: &Session) {
+        if let Some(call) = self.table.0.lock().get_mut(&self.key) {
+            call.session = session.clone();
+        }
     }
 }
 

@@ -19,14 +19,15 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod upstream;
+mod verbs;
 mod with_all;
 
 pub(crate) use in_flight::InFlight;
-pub(crate) use listen::{
-    delete_federated, delete_production, delete_qa, get_federated, get_production, get_qa,
-};
 pub(crate) use notices::SpentIds;
 pub(crate) use parked::Parked;
+pub(crate) use verbs::{
+    delete_federated, delete_production, delete_qa, get_federated, get_production, get_qa,
+};
 pub(crate) use with_all::Targets;
 
 use axum::response::Response;

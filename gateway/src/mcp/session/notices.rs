@@ -77,6 +77,10 @@ pub(super) async fn notification(
             };
             // First here, where it must not wait for the server.
             call.token.cancel();
+            if call.session.target.is_none() {
+                // Nothing was sent yet, and nothing will be.
+                return reply::accepted();
+            }
             let message = write::cancelled(request_id, reason);
             let told = tell(asked, &call.session, &notification.method, message).await;
             return answer(asked, told);
