@@ -175,7 +175,11 @@ async fn uses_the_ledger(sdk: Sdk) {
     // The upstream saw the three calls that were let through, each with its own Token B and in the same trace.
     // What else it saw is the door's question what it speaks.
     let mut requests = ledger.requests();
-    requests.retain(|request| request["body"].as_str().is_some_and(|body| body.contains("tools/call")));
+    requests.retain(|request| {
+        request["body"]
+            .as_str()
+            .is_some_and(|body| body.contains("tools/call"))
+    });
     assert_eq!(requests.len(), 3, "{requests:?}");
     for request in requests {
         let body: Value = serde_json::from_str(request["body"].as_str().unwrap()).unwrap();
