@@ -6,10 +6,10 @@ use aws_lc_rs::hmac;
 use http::HeaderMap;
 use jiff::Timestamp;
 use onedoor_authn::{Plane, Verifier};
-use onedoor_exchange::Exchange;
+use onedoor_exchange::{Exchange, NoTokenB, TokenB};
 use onedoor_model::{
     audit::{CallDenied, Caller, DeniedFor, KeyedDigest},
-    decide::DenialReason,
+    decide::{DenialReason, Entitlement},
     envelope::Draft,
     ids::{CallId, Digest},
     principal::Principal,
@@ -112,6 +112,27 @@ impl Door {
                     scope: self.scopes_supported().join(" "),
                 }
             })
+    }
+
+    /// Obtains the caller's token for a server, and counts how that went.
+    pub(crate) async fn token_b(
+        &self,
+        entitlement: Entitlement<'_>,
+        token_a: BearerToken<'_>,
+        call: CallId,
+        now: Timestamp,
+    ) -> Result<TokenB, NoTokenB> {
+        let snapshot = self.registry.snapshot();
+        let obtained = self
+            .exchange
+            .obtain(entitlement, token_a, call, &snapshot, now)
+            .await;
+        let result = obtained.as_ref().map(drop).map_err(NoTokenB::not_dispatched);
+        self.metrics
+            .token_b(entitlement.version().manifest.strategy, result);
+        obtained.inspect_err(|error| {
+            tracing::warn!(error = error as &dyn std::error::Error, %call, "no Token B");
+        })
     }
 
     /// Records a denial of a known caller, without waiting for it.

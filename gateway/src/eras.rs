@@ -118,11 +118,10 @@ async fn ask(
     token_a: BearerToken<'_>,
     call: CallId,
 ) -> Option<Eras> {
-    let snapshot = door.registry.snapshot();
-    let obtained = door
-        .exchange
-        .obtain(entitlement, token_a, call, &snapshot, Timestamp::now());
-    let token = obtained.await.ok()?;
+    let token = door
+        .token_b(entitlement, token_a, call, Timestamp::now())
+        .await
+        .ok()?;
     let lease = connection(door, entitlement, call, Fresh::No).await.ok()?;
     let question = UpstreamRequest {
         id: RequestId::parse("1")?,

@@ -156,22 +156,10 @@ impl Dispatch<'_> {
     }
 
     async fn token_b(&self, now: Timestamp) -> Result<TokenB, (NotDispatchedReason, Failure)> {
-        let snapshot = self.door.registry.snapshot();
-        let obtained = self
-            .door
-            .exchange
-            .obtain(self.permit.entitlement(), self.token_a, self.call, &snapshot, now)
-            .await;
-        let strategy = self.permit.version().manifest.strategy;
-        let result = obtained
-            .as_ref()
-            .map(drop)
-            .map_err(onedoor_exchange::NoTokenB::not_dispatched);
-        self.door.metrics.token_b(strategy, result);
-        obtained.map_err(|error| {
-            tracing::warn!(error = &error as &dyn std::error::Error, call = %self.call, "no Token B");
-            (error.not_dispatched(), Failure::from(error))
-        })
+        self.door
+            .token_b(self.permit.entitlement(), self.token_a, self.call, now)
+            .await
+            .map_err(|error| (error.not_dispatched(), Failure::from(error)))
     }
 
     /// Sends the request, and once more on a fresh connection where certainly nothing of it was written.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use onedoor_connect::{PooledBody, RequestBody, SendError};
 use onedoor_exchange::TokenB;
 use onedoor_model::{
-    audit::UpstreamFault,
+    audit::{Outcome, UpstreamFault},
     decide::{CallPermit, Entitlement, ListPermit, Permit, Request as Decided, decide},
     ids::CallId,
 };
@@ -108,15 +108,10 @@ impl<'a> Way<'a> {
 
     /// The caller's token for the upstream.
     pub(super) async fn token_b(self, token_a: BearerToken<'_>) -> Result<TokenB, Failure> {
-        let snapshot = self.door.registry.snapshot();
         self.door
-            .exchange
-            .obtain(self.entitlement, token_a, self.call, &snapshot, Timestamp::now())
+            .token_b(self.entitlement, token_a, self.call, Timestamp::now())
             .await
-            .map_err(|error| {
-                tracing::warn!(error = &error as &dyn std::error::Error, call = %self.call, "no Token B");
-                Failure::from(error)
-            })
+            .map_err(Failure::from)
     }
 
     /// Sends, if it is still permitted, and waits for the answer's head until the server's first byte is due.
@@ -127,10 +122,21 @@ impl<'a> Way<'a> {
         at: At,
         body: Vec<u8>,
     ) -> Result<Response<PooledBody>, Reason> {
-        let patience = Duration::from_millis(self.entitlement.version().manifest.timeouts.first_byte_ms);
-        tokio::time::timeout(patience, self.exchange(token, sending, at, body))
+        let (server, version) = (self.entitlement.server(), self.entitlement.version());
+        let settings = Arc::clone(self.door.registry.snapshot().settings());
+        let mut admission = self
+            .door
+            .upstreams
+            .admit(server.id, version.number, &settings, std::time::Instant::now())
+            .map_err(|refusal| Failure::from(refusal).reason)?;
+        let patience = Duration::from_millis(version.manifest.timeouts.first_byte_ms);
+        let answered = tokio::time::timeout(patience, self.exchange(token, sending, at, body))
             .await
-            .unwrap_or(Err(Reason::UpstreamTimeout))
+            .unwrap_or(Err(Reason::UpstreamTimeout));
+        if let Some(shown) = shown_by(&answered) {
+            admission.ended(&shown, answered.is_ok());
+        }
+        answered
     }
 
     async fn exchange(
@@ -240,6 +246,17 @@ impl<'a> Way<'a> {
             (StatusCode::OK, _) => Err(protocol),
             (status, _) => Ok(Answered::Status(status)),
         }
+    }
+}
+
+/// What an exchange shows of its upstream, as a call's outcome would; nothing where it did not come to one.
+fn shown_by(answered: &Result<Response<PooledBody>, Reason>) -> Option<Outcome> {
+    match answered {
+        Ok(head) if head.status().is_server_error() => Some(Outcome::UpstreamError(UpstreamFault::Status)),
+        Ok(_) => Some(Outcome::Succeeded),
+        Err(Reason::Upstream(fault)) => Some(Outcome::UpstreamError(*fault)),
+        Err(Reason::UpstreamTimeout) => Some(Outcome::TimedOut),
+        Err(_) => None,
     }
 }
 
