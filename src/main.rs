@@ -4,6 +4,7 @@ mod backup;
 mod check_config;
 mod cli;
 mod dev;
+mod embedded;
 mod serve;
 mod telemetry;
 

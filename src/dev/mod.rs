@@ -5,9 +5,9 @@ mod folder;
 mod greeting;
 mod ports;
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use axum::Router;
 use onedoor_demo::{
     finance, hr,
@@ -15,15 +15,17 @@ use onedoor_demo::{
     rates,
     server::DemoServerConfig,
 };
-use onedoor_gateway::{Config, Gateway, Listener, Listeners};
+use onedoor_gateway::{Config, Listener, Listeners};
 use onedoor_model::ids::ReplicaName;
-use onedoor_projector::Store;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use self::{folder::Folder, ports::Ports};
-use crate::telemetry;
+use crate::{
+    embedded::{Embedded, open_log, stop_signal},
+    telemetry,
+};
 
 /// How long the demonstration servers may take to stop.
 const GRACE: Duration = Duration::from_secs(2);
@@ -63,9 +65,7 @@ pub(crate) fn main(args: &Args) -> ExitCode {
 async fn run(args: &Args) -> anyhow::Result<()> {
     let stop = stop_signal()?;
     let folder = Folder::open(&args.data)?;
-    let log = onedoor_log::open(&format!("sqlite://{}", folder.log().display()))
-        .await
-        .context("the log")?;
+    let log = open_log(&folder.log()).await?;
     let Ports {
         data,
         admin,
@@ -83,14 +83,6 @@ async fn run(args: &Args) -> anyhow::Result<()> {
         &url(&hr)?,
         &url(&rates)?,
     )?;
-
-    let store = Store::open(folder.projection()).await.context("the projection")?;
-    let projecting = CancellationToken::new();
-    let mut projector = tokio::spawn(onedoor_projector::run(
-        Arc::clone(&log),
-        store.clone(),
-        projecting.clone(),
-    ));
 
     let background = CancellationToken::new();
     let mut servers = JoinSet::new();
@@ -116,12 +108,8 @@ async fn run(args: &Args) -> anyhow::Result<()> {
         keys: folder.keys(),
         first_admins: Vec::new(),
     };
-    let gateway = Gateway::open(config, Arc::clone(&log), store.clone());
-    let gateway = tokio::select! {
-        gateway = gateway => gateway.context("the gateway")?,
-        ended = &mut projector => return Err(projector_ended(ended)),
-    };
-    bootstrap::run(gateway.registry(), &places, provider.endpoints())
+    let installation = Embedded::open(log, &folder.projection(), config).await?;
+    bootstrap::run(installation.registry(), &places, provider.endpoints())
         .await
         .context("the demonstration")?;
     folder.write_places(&places)?;
@@ -131,15 +119,8 @@ async fn run(args: &Args) -> anyhow::Result<()> {
         data: Listener::plain(data),
         admin: Listener::plain(admin),
     };
-    let draining = stop.clone();
-    let served = tokio::select! {
-        served = gateway.serve(listeners, stop) => served.context("the gateway"),
-        ended = &mut projector => Err(projector_ended(ended)),
-    };
+    let served = installation.serve(listeners, stop).await;
     folder.remove_places();
-    if draining.is_cancelled() {
-        tracing::info!("drained");
-    }
     background.cancel();
     if tokio::time::timeout(GRACE, async { while servers.join_next().await.is_some() {} })
         .await
@@ -147,41 +128,7 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     {
         servers.abort_all();
     }
-    projecting.cancel();
-    if !projector.is_finished() {
-        let _ = projector.await;
-    }
-    store.close().await;
-    log.close().await;
     served
-}
-
-fn projector_ended(
-    ended: Result<Result<(), onedoor_projector::ProjectorError>, tokio::task::JoinError>,
-) -> anyhow::Error {
-    match ended {
-        Ok(Ok(())) => anyhow!("the projector ended"),
-        Ok(Err(error)) => anyhow::Error::new(error).context("the projector halted"),
-        Err(error) => anyhow::Error::new(error).context("the projector failed"),
-    }
-}
-
-/// Cancelled by the first Ctrl-C or SIGTERM.
-fn stop_signal() -> anyhow::Result<CancellationToken> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let stop = CancellationToken::new();
-    let stopped = stop.clone();
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        tracing::info!("stopping: requests under way may end");
-        stopped.cancel();
-    });
-    Ok(stop)
 }
 
 fn spawn(servers: &mut JoinSet<()>, listener: TcpListener, router: Router, stop: &CancellationToken) {

@@ -5,21 +5,22 @@ mod check;
 pub(crate) mod config;
 mod folder;
 
-use std::{process::ExitCode, sync::Arc};
+use std::process::ExitCode;
 
-use anyhow::{Context as _, anyhow};
-use onedoor_gateway::{Gateway, Listener, Listeners};
+use anyhow::Context as _;
+use onedoor_gateway::{Listener, Listeners};
 use onedoor_model::ids::ReplicaName;
-use onedoor_projector::Store;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::check::check;
 use self::{
     config::{Config, ConfigArgs, Faults, PlaneConfig},
     folder::Folder,
 };
-use crate::telemetry;
+use crate::{
+    embedded::{Embedded, open_log, stop_signal},
+    telemetry,
+};
 
 /// The configuration is at fault, and nothing was started.
 const MISCONFIGURED: u8 = 64;
@@ -69,48 +70,21 @@ fn refuse(faults: &Faults) -> ExitCode {
 async fn run(config: Config) -> anyhow::Result<()> {
     let stop = stop_signal()?;
     let folder = Folder::open(&config.data)?;
-    let log = onedoor_log::open(&format!("sqlite://{}", folder.log().display()))
-        .await
-        .context("the log")?;
+    let log = open_log(&folder.log()).await?;
     // All that may be in use is taken before anything is changed.
     let data = bind(&config.data_plane, "the data plane").await?;
     let admin = bind(&config.admin_plane, "the admin plane").await?;
 
-    let store = Store::open(folder.projection()).await.context("the projection")?;
-    let projecting = CancellationToken::new();
-    let mut projector = tokio::spawn(onedoor_projector::run(
-        Arc::clone(&log),
-        store.clone(),
-        projecting.clone(),
-    ));
-    let gateway = Gateway::open(gateway_config(&config, &folder)?, Arc::clone(&log), store.clone());
-    let gateway = tokio::select! {
-        gateway = gateway => gateway.context("the gateway")?,
-        ended = &mut projector => return Err(projector_ended(ended)),
-    };
-    bootstrap::run(gateway.registry(), &config)
+    let installation = Embedded::open(log, &folder.projection(), gateway_config(&config, &folder)?).await?;
+    bootstrap::run(installation.registry(), &config)
         .await
         .context("the bootstrap file")?;
     announce(&config);
-
     let listeners = Listeners {
         data: listener(data, config.data_plane),
         admin: listener(admin, config.admin_plane),
     };
-    let served = tokio::select! {
-        served = gateway.serve(listeners, stop.clone()) => served.context("the gateway"),
-        ended = &mut projector => Err(projector_ended(ended)),
-    };
-    projecting.cancel();
-    if !projector.is_finished() {
-        let _ = projector.await;
-    }
-    store.close().await;
-    log.close().await;
-    if served.is_ok() {
-        tracing::info!("drained");
-    }
-    served
+    installation.serve(listeners, stop).await
 }
 
 fn gateway_config(config: &Config, folder: &Folder) -> anyhow::Result<onedoor_gateway::Config> {
@@ -150,32 +124,4 @@ fn listener(socket: TcpListener, plane: PlaneConfig) -> Listener {
         Some(tls) => Listener::tls(socket, tls),
         None => Listener::plain(socket),
     }
-}
-
-fn projector_ended(
-    ended: Result<Result<(), onedoor_projector::ProjectorError>, tokio::task::JoinError>,
-) -> anyhow::Error {
-    match ended {
-        Ok(Ok(())) => anyhow!("the projector ended"),
-        Ok(Err(error)) => anyhow::Error::new(error).context("the projector halted"),
-        Err(error) => anyhow::Error::new(error).context("the projector failed"),
-    }
-}
-
-/// Cancelled by the first Ctrl-C or SIGTERM.
-fn stop_signal() -> anyhow::Result<CancellationToken> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let stop = CancellationToken::new();
-    let stopped = stop.clone();
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        tracing::info!("stopping: requests under way may end");
-        stopped.cancel();
-    });
-    Ok(stop)
 }

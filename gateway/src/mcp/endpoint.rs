@@ -4,11 +4,11 @@ use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 use axum::{
     body::Body,
-    extract::{ConnectInfo, Path, State},
+    extract::{ConnectInfo, State},
     response::{IntoResponse as _, Response},
 };
 use http::HeaderMap;
-use onedoor_model::{ids::CallId, registry::Stage};
+use onedoor_model::ids::CallId;
 use onedoor_wire::{
     headers::check_transport,
     request::{Limits, read_message},
@@ -22,54 +22,17 @@ use crate::{
     proxy::{CALL_ID, call_id_header},
 };
 
-use super::{asked::Asked, reply, scope::Scope, session, stateless};
+use super::{asked::Asked, came::Came, reply, scope::Scope, session, stateless};
 
-/// POST `/mcp`
-pub(crate) async fn federated(
+/// POST of an MCP endpoint.
+pub(crate) async fn post(
     State(door): State<Arc<Door>>,
     ConnectInfo(source): ConnectInfo<SocketAddr>,
+    came: Came,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    serve(&door, source, Scope::All, &headers, body).await
-}
-
-/// POST `/servers/{name}/mcp`
-pub(crate) async fn production(
-    State(door): State<Arc<Door>>,
-    ConnectInfo(source): ConnectInfo<SocketAddr>,
-    Path(slug): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    let stage = Stage::Production;
-    serve(
-        &door,
-        source,
-        Scope::Server { slug: &slug, stage },
-        &headers,
-        body,
-    )
-    .await
-}
-
-/// POST `/servers/{name}/qa/mcp`
-pub(crate) async fn qa(
-    State(door): State<Arc<Door>>,
-    ConnectInfo(source): ConnectInfo<SocketAddr>,
-    Path(slug): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    let stage = Stage::Qa;
-    serve(
-        &door,
-        source,
-        Scope::Server { slug: &slug, stage },
-        &headers,
-        body,
-    )
-    .await
+    serve(&door, source, came.scope(), &headers, body).await
 }
 
 async fn serve(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Router,
     middleware::{from_fn, from_fn_with_state},
-    routing::{MethodFilter, get, on, post},
+    routing::{MethodFilter, MethodRouter, get, on, post},
 };
 
 use crate::{door::Door, http_tools, logs, mcp, tools};
@@ -24,22 +24,9 @@ pub(crate) fn router(door: Arc<Door>, hosts: Hosts) -> Router {
         .route("/.well-known/jwks.json", get(metadata::jwks))
         .layer(from_fn(cors::open));
     let guarded = Router::new()
-        .route(
-            "/mcp",
-            post(mcp::federated)
-                .get(mcp::get_federated)
-                .delete(mcp::delete_federated),
-        )
-        .route(
-            "/servers/{name}/mcp",
-            post(mcp::production)
-                .get(mcp::get_production)
-                .delete(mcp::delete_production),
-        )
-        .route(
-            "/servers/{name}/qa/mcp",
-            post(mcp::qa).get(mcp::get_qa).delete(mcp::delete_qa),
-        )
+        .route(mcp::ALL, endpoint())
+        .route(mcp::PRODUCTION, endpoint())
+        .route(mcp::QA, endpoint())
         .route("/http/{*path}", on(tool_methods(), http_tools::production))
         .route(
             "/servers/{name}/qa/http/{*path}",
@@ -54,6 +41,11 @@ pub(crate) fn router(door: Arc<Door>, hosts: Hosts) -> Router {
         .merge(probes)
         .layer(from_fn(guard::answers))
         .layer(from_fn(logs::request))
+}
+
+/// An MCP endpoint.
+fn endpoint() -> MethodRouter<Arc<Door>> {
+    post(mcp::post).get(mcp::get).delete(mcp::delete)
 }
 
 /// The methods of plain HTTP tools ([`HttpMethod`](onedoor_model::manifest::HttpMethod)).

@@ -3,6 +3,7 @@
 mod answer;
 mod call;
 mod dispatch;
+mod events;
 mod forward;
 mod pools;
 mod stream;
@@ -12,6 +13,7 @@ mod watch;
 pub(crate) use answer::{json, outcome};
 pub(crate) use call::Call;
 pub(crate) use dispatch::{Dispatch, Dispatched, Recorded};
+pub(crate) use events::event_stream;
 pub(crate) use forward::{Forward, NO_ARGUMENTS, end, fail, fault_of, media_type};
 pub(crate) use pools::{NoPool, Pools};
 pub(crate) use upstream::{CALL_ID, Fresh, call_id_header, connection, name_call, target};

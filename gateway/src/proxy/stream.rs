@@ -1,14 +1,9 @@
 //! Answers that come as server-sent events: passed on one by one as they come, each checked first.
 
-use std::{convert::Infallible, time::Duration};
+use std::time::Duration;
 
-use axum::{body::Body, response::Response};
+use axum::response::Response;
 use bytes::Bytes;
-use futures_util::stream;
-use http::{
-    HeaderValue,
-    header::{CONTENT_TYPE, HeaderName},
-};
 use http_body_util::BodyExt as _;
 use onedoor_connect::PooledBody;
 use onedoor_model::{
@@ -30,6 +25,7 @@ use crate::{mcp, refusal::Reason};
 use super::{
     Call,
     answer::{Expected, outcome},
+    event_stream,
     forward::fail,
     watch::Watch,
 };
@@ -82,20 +78,8 @@ pub(super) fn respond(
         expected,
         keep_alive,
     };
-    // Two: what is on its way, and the last words, which always have room.
-    let (client, events) = mpsc::channel(2);
+    let (client, response) = event_stream();
     tasks.spawn(passing.run(client));
-    let events = stream::unfold(events, |mut events| async move {
-        let bytes = events.recv().await?;
-        Some((Ok::<_, Infallible>(bytes), events))
-    });
-    let mut response = Response::new(Body::from_stream(events));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(
-        HeaderName::from_static("x-accel-buffering"),
-        HeaderValue::from_static("no"),
-    );
     response
 }
 

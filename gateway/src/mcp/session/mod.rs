@@ -25,9 +25,7 @@ mod with_all;
 pub(crate) use in_flight::InFlight;
 pub(crate) use notices::SpentIds;
 pub(crate) use parked::Parked;
-pub(crate) use verbs::{
-    delete_federated, delete_production, delete_qa, get_federated, get_production, get_qa,
-};
+pub(crate) use verbs::{delete, get};
 pub(crate) use with_all::Targets;
 
 use axum::response::Response;

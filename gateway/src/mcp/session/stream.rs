@@ -1,11 +1,9 @@
 //! Streams of a session: passed on event by event, each checked first, under ids of our own.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use axum::{body::Body, response::Response};
+use axum::response::Response;
 use bytes::Bytes;
-use futures_util::stream;
-use http::{HeaderName, HeaderValue, header::CONTENT_TYPE};
 use http_body_util::BodyExt as _;
 use onedoor_connect::PooledBody;
 use onedoor_model::audit::{CancelCause, Outcome, UpstreamFault};
@@ -23,7 +21,7 @@ use tokio::{
 use crate::{
     mcp::error_body,
     metrics::Counted,
-    proxy::{Call, Cut, Watch, fail, outcome},
+    proxy::{Call, Cut, Watch, event_stream, fail, outcome},
     refusal::Reason,
 };
 
@@ -105,20 +103,8 @@ impl Stream {
             keep_alive,
             _counted: counted,
         };
-        // Two: what is on its way, and the last words, which always have room.
-        let (client, events) = mpsc::channel(2);
+        let (client, response) = event_stream();
         tasks.spawn(passing.run(client));
-        let events = stream::unfold(events, |mut events| async move {
-            let bytes = events.recv().await?;
-            Some((Ok::<_, Infallible>(bytes), events))
-        });
-        let mut response = Response::new(Body::from_stream(events));
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-        headers.insert(
-            HeaderName::from_static("x-accel-buffering"),
-            HeaderValue::from_static("no"),
-        );
         response
     }
 }

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
-    extract::{ConnectInfo, Path, State},
+    extract::{ConnectInfo, State},
     response::{IntoResponse as _, Response},
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header::ALLOW};
@@ -11,14 +11,13 @@ use onedoor_connect::PooledBody;
 use onedoor_model::{
     decide::{DenialReason, Method, Permit},
     ids::CallId,
-    registry::Stage,
 };
 use onedoor_wire::session::{Era, Sending, check_delete, check_get, era_of};
 use uuid::Uuid;
 
 use crate::{
     door::{Authenticated, Door},
-    mcp::{asked::Asked, reply as answers, scope::Scope},
+    mcp::{asked::Asked, came::Came, reply as answers, scope::Scope},
     proxy::fault_of,
     refusal::{Failure, Reason},
 };
@@ -56,94 +55,24 @@ impl Verb {
     }
 }
 
-/// GET `/mcp`
-pub(crate) async fn get_federated(
+/// GET of an MCP endpoint.
+pub(crate) async fn get(
     State(door): State<Arc<Door>>,
     ConnectInfo(source): ConnectInfo<SocketAddr>,
+    came: Came,
     headers: HeaderMap,
 ) -> Response {
-    serve(&door, source, Scope::All, &headers, Verb::Get).await
+    serve(&door, source, came.scope(), &headers, Verb::Get).await
 }
 
-/// DELETE `/mcp`
-pub(crate) async fn delete_federated(
+/// DELETE of an MCP endpoint.
+pub(crate) async fn delete(
     State(door): State<Arc<Door>>,
     ConnectInfo(source): ConnectInfo<SocketAddr>,
+    came: Came,
     headers: HeaderMap,
 ) -> Response {
-    serve(&door, source, Scope::All, &headers, Verb::Delete).await
-}
-
-/// GET `/servers/{name}/mcp`
-pub(crate) async fn get_production(
-    State(door): State<Arc<Door>>,
-    ConnectInfo(source): ConnectInfo<SocketAddr>,
-    Path(slug): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    let stage = Stage::Production;
-    serve(
-        &door,
-        source,
-        Scope::Server { slug: &slug, stage },
-        &headers,
-        Verb::Get,
-    )
-    .await
-}
-
-/// GET `/servers/{name}/qa/mcp`
-pub(crate) async fn get_qa(
-    State(door): State<Arc<Door>>,
-    ConnectInfo(source): ConnectInfo<SocketAddr>,
-    Path(slug): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    let stage = Stage::Qa;
-    serve(
-        &door,
-        source,
-        Scope::Server { slug: &slug, stage },
-        &headers,
-        Verb::Get,
-    )
-    .await
-}
-
-/// DELETE `/servers/{name}/mcp`
-pub(crate) async fn delete_production(
-    State(door): State<Arc<Door>>,
-    ConnectInfo(source): ConnectInfo<SocketAddr>,
-    Path(slug): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    let stage = Stage::Production;
-    serve(
-        &door,
-        source,
-        Scope::Server { slug: &slug, stage },
-        &headers,
-        Verb::Delete,
-    )
-    .await
-}
-
-/// DELETE `/servers/{name}/qa/mcp`
-pub(crate) async fn delete_qa(
-    State(door): State<Arc<Door>>,
-    ConnectInfo(source): ConnectInfo<SocketAddr>,
-    Path(slug): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    let stage = Stage::Qa;
-    serve(
-        &door,
-        source,
-        Scope::Server { slug: &slug, stage },
-        &headers,
-        Verb::Delete,
-    )
-    .await
+    serve(&door, source, came.scope(), &headers, Verb::Delete).await
 }
 
 async fn serve(
