@@ -5,7 +5,7 @@
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## Build, then start the door with a development identity provider and two demonstration servers
+run: ## Build, then start the door with a development identity provider and three demonstration servers
 	cargo build --release --locked --bin onedoor
 	@ln -sfn target/release/onedoor onedoor
 	./onedoor dev

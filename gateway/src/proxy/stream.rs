@@ -33,7 +33,8 @@ use super::{
 /// How often a silent stream shows that it lives.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
 
-/// A stream that is being passed on. Dropped when its client goes away, it closes the upstream's connection, which tells the tool.
+/// A stream that is being passed on. Dropped when its client goes away, it ends the upstream's: the connection over HTTP/1.1, the stream
+/// over HTTP/2. That tells the tool.
 struct Passing {
     call: Call,
     watch: Watch,

@@ -109,17 +109,9 @@ impl Inputs {
         faults: &mut Faults,
     ) -> Self {
         let mut root = Section::root(document);
-        let over = |field: &str, flag, value: &Option<String>, variable, file| {
-            layered(
-                field,
-                (flag, value.clone()),
-                (variable, environment(variable)),
-                file,
-            )
-        };
-        let data = root.text("data", faults);
-        let public_url = root.text("publicUrl", faults);
-        let admin_url = root.text("adminUrl", faults);
+        let mut data = root.text("data", faults);
+        let mut public_url = root.text("publicUrl", faults);
+        let mut admin_url = root.text("adminUrl", faults);
         let plain_text = plain_text(args, environment, &mut root, faults);
         let mut data_plane = PlaneInputs::read("dataPlane", &mut root, faults);
         let mut admin_plane = PlaneInputs::read("adminPlane", &mut root, faults);
@@ -137,66 +129,32 @@ impl Inputs {
         telemetry.close(faults);
         root.close(faults);
 
-        let plane = &mut data_plane;
-        plane.listen = over(
-            "dataPlane.listen",
-            "--listen",
-            &args.listen,
-            "ONEDOOR_LISTEN",
-            plane.listen.take(),
-        );
-        plane.certificate = over(
-            "dataPlane.tls.certificate",
-            "--tls-certificate",
-            &args.tls_certificate,
-            "ONEDOOR_TLS_CERTIFICATE",
-            plane.certificate.take(),
-        );
-        plane.key = over(
-            "dataPlane.tls.key",
-            "--tls-key",
-            &args.tls_key,
-            "ONEDOOR_TLS_KEY",
-            plane.key.take(),
-        );
-        let plane = &mut admin_plane;
-        plane.listen = over(
-            "adminPlane.listen",
-            "--admin-listen",
-            &args.admin_listen,
-            "ONEDOOR_ADMIN_LISTEN",
-            plane.listen.take(),
-        );
-        plane.certificate = over(
-            "adminPlane.tls.certificate",
-            "--admin-tls-certificate",
-            &args.admin_tls_certificate,
-            "ONEDOOR_ADMIN_TLS_CERTIFICATE",
-            plane.certificate.take(),
-        );
-        plane.key = over(
-            "adminPlane.tls.key",
-            "--admin-tls-key",
-            &args.admin_tls_key,
-            "ONEDOOR_ADMIN_TLS_KEY",
-            plane.key.take(),
-        );
+        let (of_data, of_admin) = (&mut data_plane, &mut admin_plane);
+        #[rustfmt::skip]
+        let layers = [
+            (&mut data, "data", "--data", "ONEDOOR_DATA", &args.data),
+            (&mut public_url, "publicUrl", "--public-url", "ONEDOOR_PUBLIC_URL", &args.public_url),
+            (&mut admin_url, "adminUrl", "--admin-url", "ONEDOOR_ADMIN_URL", &args.admin_url),
+            (&mut of_data.listen, "dataPlane.listen", "--listen", "ONEDOOR_LISTEN", &args.listen),
+            (&mut of_data.certificate, "dataPlane.tls.certificate", "--tls-certificate", "ONEDOOR_TLS_CERTIFICATE", &args.tls_certificate),
+            (&mut of_data.key, "dataPlane.tls.key", "--tls-key", "ONEDOOR_TLS_KEY", &args.tls_key),
+            (&mut of_admin.listen, "adminPlane.listen", "--admin-listen", "ONEDOOR_ADMIN_LISTEN", &args.admin_listen),
+            (&mut of_admin.certificate, "adminPlane.tls.certificate", "--admin-tls-certificate", "ONEDOOR_ADMIN_TLS_CERTIFICATE", &args.admin_tls_certificate),
+            (&mut of_admin.key, "adminPlane.tls.key", "--admin-tls-key", "ONEDOOR_ADMIN_TLS_KEY", &args.admin_tls_key),
+        ];
+        for (given, field, flag, variable, value) in layers {
+            let file = given.take();
+            *given = layered(
+                field,
+                (flag, value.clone()),
+                (variable, environment(variable)),
+                file,
+            );
+        }
         Self {
-            data: over("data", "--data", &args.data, "ONEDOOR_DATA", data),
-            public_url: over(
-                "publicUrl",
-                "--public-url",
-                &args.public_url,
-                "ONEDOOR_PUBLIC_URL",
-                public_url,
-            ),
-            admin_url: over(
-                "adminUrl",
-                "--admin-url",
-                &args.admin_url,
-                "ONEDOOR_ADMIN_URL",
-                admin_url,
-            ),
+            data,
+            public_url,
+            admin_url,
             plain_text,
             data_plane,
             admin_plane,

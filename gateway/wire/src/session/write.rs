@@ -104,12 +104,6 @@ pub fn initialized() -> Vec<u8> {
     notification("notifications/initialized", |_| {})
 }
 
-/// `ping`
-#[must_use]
-pub fn ping(id: RequestId<'_>) -> Vec<u8> {
-    message(Some(id), "ping", |_| {})
-}
-
 /// `logging/setLevel`
 #[must_use]
 pub fn set_level(id: RequestId<'_>, level: LogLevel) -> Vec<u8> {

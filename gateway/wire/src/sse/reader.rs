@@ -110,12 +110,6 @@ impl SseReader {
         Ok(None)
     }
 
-    /// Whether an event has begun and not ended. At the end of the stream it is lost (WHATWG HTML 9.2.6).
-    #[must_use]
-    pub fn is_mid_event(&self) -> bool {
-        !self.line.is_empty() || !matches!(self.event.data, Data::None)
-    }
-
     /// The next line without its end; `None` if the chunk ends before the line does.
     fn next_line(&mut self, chunk: &mut Bytes) -> Result<Option<Bytes>, SseFault> {
         if self.after_cr && !chunk.is_empty() {

@@ -250,23 +250,6 @@ fn events_are_limited_however_they_are_cut() {
 }
 
 #[test]
-fn an_unfinished_event_is_noticed() {
-    for (stream, expected) in [
-        ("", false),
-        ("data: a\n\n", false),
-        ("data: a\n", true),
-        ("data", true),
-        ("data: a\n\nevent: x", true),
-        (": comment\n", false),
-    ] {
-        let mut reader = SseReader::new(MAX_EVENT);
-        let mut chunk = Bytes::from_static(stream.as_bytes());
-        while reader.next(&mut chunk).unwrap().is_some() {}
-        assert_eq!(reader.is_mid_event(), expected, "{stream:?}");
-    }
-}
-
-#[test]
 fn one_line_in_one_chunk_is_not_copied() {
     let mut reader = SseReader::new(MAX_EVENT);
     let mut chunk = Bytes::from_static(b"data: {\"a\":1}\n\n");

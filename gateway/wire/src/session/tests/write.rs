@@ -29,10 +29,6 @@ fn messages_are_written_as_the_specification_shows_them() {
             r#"{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}"#,
         ),
         (
-            write::ping(id("1")),
-            r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#,
-        ),
-        (
             write::set_level(id("1"), LogLevel::Warning),
             r#"{"jsonrpc":"2.0","id":1,"method":"logging/setLevel","params":{"level":"warning"}}"#,
         ),
