@@ -101,7 +101,12 @@ async fn a_restart_keeps_everything() {
         let admin = dev.admin("admin").await;
         let mut state = Vec::new();
         for path in paths {
-            state.push(admin.get(path).await.expect(200).body);
+            let mut body = admin.get(path).await.expect(200).body;
+            // How servers answer their probes is seen anew, not kept.
+            for server in body["servers"].as_array_mut().into_iter().flatten() {
+                server.as_object_mut().unwrap().remove("health");
+            }
+            state.push(body);
         }
         let keys = format!("{}/.well-known/jwks.json", dev.places.data_url);
         state.push(dev.http.get(keys).send().await.unwrap().json().await.unwrap());
