@@ -65,6 +65,9 @@ async fn follow_log(log: &Arc<dyn EventLog>, store: &Store) -> Result<Infallible
     let mut followers = Vec::new();
     for stream in Stream::ALL {
         for partition in (0..log.partitions(stream)).map(Partition) {
+            let Some(projection) = Projection::of(stream) else {
+                continue;
+            };
             let stored = store.enlist(stream, partition).await?;
             let end = log.bounds(stream, partition).await?.end;
             if end < stored {
@@ -76,7 +79,7 @@ async fn follow_log(log: &Arc<dyn EventLog>, store: &Store) -> Result<Infallible
                 });
             }
             followers.push(Box::pin(
-                Follower::new(log, store, stream, partition, stored).follow(),
+                Follower::new(log, store, stream, partition, projection, stored).follow(),
             ));
         }
     }
@@ -174,9 +177,9 @@ impl<'a> Follower<'a> {
         store: &'a Store,
         stream: Stream,
         partition: Partition,
+        projection: Projection,
         stored: Offset,
     ) -> Self {
-        let projection = Projection::of(stream);
         let tail = Tail::new(Arc::clone(log), stream, partition, projection.start(stored));
         Self {
             log,
@@ -200,7 +203,7 @@ impl<'a> Follower<'a> {
                     halted?;
                     match self.stream {
                         Stream::Registry => {}
-                        Stream::Audit | Stream::Denials => tokio::time::sleep(GATHER).await,
+                        Stream::Audit | Stream::Denials | Stream::Control => tokio::time::sleep(GATHER).await,
                     }
                 }
                 // The oldest denials go when there are too many. What is left is projected, and the gap is told.

@@ -32,7 +32,7 @@ pub(super) async fn examine(log: &dyn EventLog) -> Result<Examined, BackupError>
         registry: Offset(0),
         audit: Offset(0),
     };
-    for stream in Stream::ALL {
+    for stream in Stream::FACTS {
         for partition in (0..log.partitions(stream)).map(Partition) {
             let bounds = log.bounds(stream, partition).await?;
             let mut chains = if bounds.first == Offset(0) {
@@ -55,7 +55,7 @@ pub(super) async fn examine(log: &dyn EventLog) -> Result<Examined, BackupError>
             match stream {
                 Stream::Registry => ends.registry = bounds.end,
                 Stream::Audit => ends.audit = bounds.end,
-                Stream::Denials => {}
+                Stream::Denials | Stream::Control => {}
             }
         }
     }

@@ -20,6 +20,9 @@ pub const MAX_READ_BYTES: usize = 4 << 20;
 /// What a record counts towards the cap of `denials` beside its bytes, so that small events cannot pile up without bound.
 pub(crate) const RECORD_OVERHEAD: u64 = 32;
 
+/// How many bytes of `control` the embedded engines keep: about ten thousand records, half an hour of one replica.
+pub(crate) const CONTROL_BYTES: u64 = 8 << 20;
+
 /// The embedded engines keep each stream in one partition.
 pub(crate) const PARTITIONS: u32 = 1;
 

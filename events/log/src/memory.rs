@@ -11,7 +11,7 @@ use crate::{
     Options,
     clock::log_time,
     error::{AppendError, ReadError, Refusal},
-    limits::{self, MAX_READ_BYTES, PARTITIONS, RECORD_OVERHEAD},
+    limits::{self, CONTROL_BYTES, MAX_READ_BYTES, PARTITIONS, RECORD_OVERHEAD},
     port::{Bounds, EventLog, Partition, Record, Stream},
     progress::Progress,
 };
@@ -22,6 +22,7 @@ pub struct MemoryLog {
     registry: Lane,
     audit: Lane,
     denials: Lane,
+    control: Lane,
 }
 
 /// One stream.
@@ -51,6 +52,7 @@ impl MemoryLog {
             registry: Lane::new(None),
             audit: Lane::new(None),
             denials: Lane::new(Some(options.denials_bytes)),
+            control: Lane::new(Some(CONTROL_BYTES)),
         }
     }
 
@@ -59,6 +61,7 @@ impl MemoryLog {
             Stream::Registry => &self.registry,
             Stream::Audit => &self.audit,
             Stream::Denials => &self.denials,
+            Stream::Control => &self.control,
         }
     }
 }

@@ -17,11 +17,16 @@ pub enum Stream {
     Audit,
     /// Refused calls and failed authentication. Size-capped: the oldest records go, and the first offset moves.
     Denials,
+    /// What replicas tell each other: holds and leases. Kept for a while only: the oldest records go, and the first offset moves.
+    Control,
 }
 
 impl Stream {
     /// Every stream.
-    pub const ALL: [Self; 3] = [Self::Registry, Self::Audit, Self::Denials];
+    pub const ALL: [Self; 4] = [Self::Registry, Self::Audit, Self::Denials, Self::Control];
+
+    /// The streams that hold facts, and are backed up: what is in `control` is worth nothing after a while.
+    pub const FACTS: [Self; 3] = [Self::Registry, Self::Audit, Self::Denials];
 }
 
 impl fmt::Display for Stream {
@@ -30,6 +35,7 @@ impl fmt::Display for Stream {
             Self::Registry => "registry",
             Self::Audit => "audit",
             Self::Denials => "denials",
+            Self::Control => "control",
         })
     }
 }

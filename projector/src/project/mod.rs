@@ -51,12 +51,13 @@ pub enum Halt {
 }
 
 impl Projection {
-    /// A projection that has read nothing yet.
-    pub(crate) fn of(stream: Stream) -> Self {
+    /// A projection that has read nothing yet; none of a stream that holds no facts.
+    pub(crate) fn of(stream: Stream) -> Option<Self> {
         match stream {
-            Stream::Registry => Self::Registry(Box::default()),
-            Stream::Audit => Self::Audit,
-            Stream::Denials => Self::Denials,
+            Stream::Registry => Some(Self::Registry(Box::default())),
+            Stream::Audit => Some(Self::Audit),
+            Stream::Denials => Some(Self::Denials),
+            Stream::Control => None,
         }
     }
 

@@ -14,7 +14,8 @@ use super::{
 };
 use crate::{error::OpenError, port::Stream};
 
-/// Streams in the order in which they are copied: what an event of one names in the next one is in the copy too.
+/// Streams in the order in which they are copied: what an event of one names in the next one is in the copy too. `control` is not: it
+/// says who may serve now, which a copy does not.
 const ORDER: [Stream; 3] = [Stream::Denials, Stream::Audit, Stream::Registry];
 
 /// Copies the log in a folder into another one, which is made. Each stream is copied as it is at one moment, while whoever owns the

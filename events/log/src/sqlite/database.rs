@@ -198,6 +198,7 @@ fn application_id(stream: Stream) -> i64 {
         Stream::Registry => 0x3164_0001,
         Stream::Audit => 0x3164_0002,
         Stream::Denials => 0x3164_0003,
+        Stream::Control => 0x3164_0004,
     }
 }
 

@@ -28,7 +28,7 @@ use self::{
 use crate::{
     Options,
     error::{AppendError, EngineError, OpenError, ReadError, Refusal},
-    limits::{self, PARTITIONS},
+    limits::{self, CONTROL_BYTES, PARTITIONS},
     port::{Bounds, EventLog, Partition, Record, Stream},
     progress::Progress,
 };
@@ -40,6 +40,7 @@ pub struct SqliteLog {
     registry: Lane,
     audit: Lane,
     denials: Lane,
+    control: Lane,
 }
 
 /// One stream.
@@ -88,10 +89,12 @@ impl SqliteLog {
         let registry = prepare(&folder, Stream::Registry, None, durability).await?;
         let audit = prepare(&folder, Stream::Audit, None, durability).await?;
         let denials = prepare(&folder, Stream::Denials, denials_cap, durability).await?;
+        let control = prepare(&folder, Stream::Control, Some(CONTROL_BYTES), durability).await?;
         Ok(Self {
             registry: Lane::start(registry),
             audit: Lane::start(audit),
             denials: Lane::start(denials),
+            control: Lane::start(control),
         })
     }
 
@@ -100,6 +103,7 @@ impl SqliteLog {
             Stream::Registry => &self.registry,
             Stream::Audit => &self.audit,
             Stream::Denials => &self.denials,
+            Stream::Control => &self.control,
         }
     }
 }
@@ -146,7 +150,8 @@ impl EventLog for SqliteLog {
         tokio::join!(
             self.registry.queue.close(),
             self.audit.queue.close(),
-            self.denials.queue.close()
+            self.denials.queue.close(),
+            self.control.queue.close()
         );
     }
 }

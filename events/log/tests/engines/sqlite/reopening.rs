@@ -95,8 +95,8 @@ async fn every_file_is_private() {
     let files: Vec<_> = fs::read_dir(&folder).unwrap().map(Result::unwrap).collect();
     assert_eq!(
         files.len(),
-        10,
-        "three databases, each with its write-ahead log and its index, and the lock: {files:?}"
+        13,
+        "four databases, each with its write-ahead log and its index, and the lock: {files:?}"
     );
     for file in files {
         assert_eq!(
