@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside Rust: Python packages in tests/.venv and tests/.venv-1 (the SDK's major version 1), TypeScript
-# clients in tests/clients/ and servers in tests/upstreams/, strace, Chromium.
+# clients in tests/clients/ and servers in tests/upstreams/, strace, Chromium, faketime, and the parts of the stack.
 # Does nothing where all is there already.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/apt.sh
 
 venv=tests/.venv
 packages="tests/clients/ts tests/clients/ts-1 tests/clients/oauth tests/upstreams/ts-1"
@@ -12,21 +13,6 @@ done_file=$venv/installed.sum
 die() {
     echo "setup-tests: $*" >&2
     exit 1
-}
-
-# apt_install PACKAGE...: with apt-get, as root.
-apt_install() {
-    command -v apt-get >/dev/null || die "there is no apt-get: install $* yourself"
-    local root=()
-    if [ "$(id -u)" != 0 ]; then
-        command -v sudo >/dev/null || die "run as root, or install $* yourself"
-        root=(sudo)
-    fi
-    echo "setup-tests: installing $*"
-    if ! { "${root[@]}" apt-get update -qq &&
-        "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"; } >/dev/null; then
-        die "apt-get could not install $*"
-    fi
 }
 
 # The release of a node; 0 where there is none.
@@ -41,6 +27,11 @@ command -v strace >/dev/null || apt_install strace
 command -v python3 >/dev/null || apt_install python3 python3-venv
 command -v npm >/dev/null || apt_install nodejs npm
 command -v chromium >/dev/null || apt_install chromium
+command -v faketime >/dev/null || apt_install faketime
+# librdkafka is built from source, against OpenSSL.
+command -v cmake >/dev/null || apt_install cmake
+[ -e /usr/include/openssl/ssl.h ] || apt_install libssl-dev pkg-config
+scripts/stack.sh fetch
 
 # shellcheck disable=SC2086 # the folders are words
 sum=$(cat tests/requirements*.txt $(printf '%s/package-lock.json ' $packages) | sha256sum)

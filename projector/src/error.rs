@@ -167,7 +167,7 @@ impl ProjectorError {
     /// Whether going on from the same place may succeed later.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
-            Self::Log(ReadError::Engine(_)) => true,
+            Self::Log(ReadError::Engine(_) | ReadError::Unavailable(_)) => true,
             Self::Store(error) => error.may_pass(),
             Self::Log(
                 ReadError::Truncated { .. }

@@ -297,6 +297,9 @@ fn read_error(error: ReadError, stream: Stream, partition: Partition, wanted: Of
             projected: wanted,
             end,
         },
-        error @ (ReadError::NoSuchPartition(_) | ReadError::Engine(_) | ReadError::Closed) => error.into(),
+        error @ (ReadError::NoSuchPartition(_)
+        | ReadError::Engine(_)
+        | ReadError::Unavailable(_)
+        | ReadError::Closed) => error.into(),
     }
 }

@@ -42,7 +42,8 @@ pub enum AppendError {
     /// Certainly nothing of the batch is stored, and it will not turn up later.
     #[error("the log refused the append")]
     Refused(#[from] Refusal),
-    /// The batch may be stored, whole, now or after a restart. Retrying is harmless if the events keep their ids.
+    /// All of the batch, a part of it from its first event on, or nothing may be stored, now or later; embedded engines store all or
+    /// nothing. Retrying is harmless if the events keep their ids, as readers drop what they have seen.
     #[error("the append may or may not be stored")]
     Unknown(#[source] EngineError),
 }
@@ -115,10 +116,11 @@ pub enum ReadError {
         /// The oldest record that is still held.
         first: Offset,
     },
-    /// The offset is after the end. Whoever has seen this offset before has seen another log, or this one was cut.
+    /// The offset is after the end, or other records than were read before stand in front of it: what was read is another log's, or
+    /// this one was cut or made anew.
     #[error("the stream ends at offset {end}, before the one asked for")]
     BeyondEnd {
-        /// The offset that the next append will get.
+        /// The offset that the next append will get; or, if there are other records than before, the first that is known to differ.
         end: Offset,
     },
     /// The caller's fault.
@@ -127,6 +129,9 @@ pub enum ReadError {
     /// The engine failed. It may work again.
     #[error("the log cannot be read")]
     Engine(#[source] EngineError),
+    /// The log cannot be reached now, and nothing else is known to be wrong. A [`Tail`](crate::Tail) goes on by itself.
+    #[error("the log cannot be reached")]
+    Unavailable(#[source] EngineError),
     /// The log is closed.
     #[error("the log is closed")]
     Closed,
@@ -147,7 +152,8 @@ pub struct NoSuchPartition {
 pub enum OpenError {
     /// The URL names no engine.
     #[error(
-        "log URL {url:?} names no engine; there are sqlite:///absolute/folder, sqlite://relative/folder and memory://"
+        "log URL {url:?} names no engine; there are sqlite:///absolute/folder, sqlite://relative/folder, \
+         kafka://host:port,host:port/prefix and memory://"
     )]
     UnknownEngine {
         /// The URL as given.
@@ -191,4 +197,85 @@ pub enum OpenError {
         /// What the database said.
         source: EngineError,
     },
+    /// An option does not go with the others.
+    #[error("option {option} of the log: {rule}")]
+    InvalidOption {
+        /// The option's name.
+        option: &'static str,
+        /// The rule it breaks, and the way out.
+        rule: &'static str,
+    },
+    /// No broker answered.
+    #[error(
+        "none of the brokers {brokers} answers as it must; check that they run, are reachable, and know this client"
+    )]
+    Unreachable {
+        /// The brokers of the log's URL.
+        brokers: String,
+        /// What Kafka's client said last.
+        source: EngineError,
+    },
+    /// A topic is not there, and is not to be made.
+    #[error("topic {topic} is not there; make it ({wanted}), or let the log make it")]
+    NoTopic {
+        /// The topic.
+        topic: String,
+        /// What it must be like.
+        wanted: String,
+    },
+    /// A topic is there, but is not what it must be. Nothing was changed.
+    #[error("topic {topic} cannot be used: {faults}")]
+    WrongTopic {
+        /// The topic.
+        topic: String,
+        /// All that is wrong with it.
+        faults: TopicFaults,
+    },
+    /// Kafka refused something else, or failed.
+    #[error("cannot {doing}")]
+    Kafka {
+        /// What was tried.
+        doing: &'static str,
+        /// What Kafka said.
+        source: EngineError,
+    },
+}
+
+/// All that is wrong with a topic. At least one thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicFaults(pub Vec<TopicFault>);
+
+/// Something that is wrong with a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicFault {
+    /// What of it: a setting's name, or `partitions`, or `replication factor`.
+    pub setting: &'static str,
+    /// What it is.
+    pub found: String,
+    /// What it must be.
+    pub wanted: String,
+    /// What to do about it.
+    pub way_out: String,
+}
+
+impl fmt::Display for TopicFaults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, fault) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            write!(f, "{separator}{fault}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for TopicFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            setting,
+            found,
+            wanted,
+            way_out,
+        } = self;
+        write!(f, "{setting} is {found} and must be {wanted} ({way_out})")
+    }
 }

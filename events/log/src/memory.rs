@@ -47,6 +47,10 @@ struct Held {
 impl MemoryLog {
     /// An empty log.
     #[must_use]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "as every engine takes them, though this one keeps only a number"
+    )]
     pub fn new(options: Options) -> Self {
         Self {
             registry: Lane::new(None),

@@ -55,7 +55,8 @@ impl fmt::Display for Partition {
 pub struct Record {
     /// Its place in the partition.
     pub offset: Offset,
-    /// When the log took it, by the log's own clock, in whole milliseconds. Never decreases within a partition.
+    /// When the log took it, by the log's own clock, in whole milliseconds. Never decreases within a partition, unless another broker
+    /// with another clock takes over.
     pub time: Timestamp,
     /// Exactly the bytes that were appended.
     pub bytes: Bytes,
@@ -78,13 +79,18 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     /// How many partitions a stream has: `Partition(0)` up to this number, exclusive. At least 1.
     fn partitions(&self, stream: Stream) -> u32;
 
-    /// Appends a batch and answers with the offset of its first event, once the batch would survive a crash of the machine.
+    /// Appends a batch and answers with the offset of its first event, once the batch would survive a crash of the machine (on
+    /// Kafka: of all but one of the brokers that must have it).
     ///
-    /// A batch is stored whole or not at all, at consecutive offsets. Offsets count from 0 without gaps. Waits while the engine
-    /// is behind. Dropping the future leaves the batch whole or absent; which of the two is then unknown.
+    /// Its events keep their order, and so do appends in the order in which they were called; other writers' records may stand
+    /// between the events. Offsets count from 0 without gaps. Waits while the engine is behind or away, without a limit of its own.
+    /// Dropping the future does not call the batch back: it may be stored still.
+    ///
+    /// Embedded engines do more: a batch is stored whole or not at all, at consecutive offsets.
     ///
     /// # Errors
-    /// [`AppendError::Refused`]: certainly nothing is stored. [`AppendError::Unknown`]: the batch may be stored.
+    /// [`AppendError::Refused`]: certainly nothing is stored. [`AppendError::Unknown`]: all of the batch, or a part from its first
+    /// event on, may be stored, now or later. A retry of the same bytes is harmless: readers drop an event whose id they have seen.
     async fn append(
         &self,
         stream: Stream,
@@ -97,7 +103,7 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// [`ReadError::Truncated`] before the first record, [`ReadError::BeyondEnd`] after the end: a stream that was cut or made
-    /// anew must be noticed by whoever read it before.
+    /// anew must be noticed by whoever read it before. [`ReadError::Unavailable`] when Kafka has not answered for ten seconds.
     async fn read(
         &self,
         stream: Stream,
@@ -109,17 +115,19 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     /// What the partition holds now.
     ///
     /// # Errors
-    /// [`ReadError`], when the engine cannot say.
+    /// [`ReadError`], when the engine cannot say; [`ReadError::Unavailable`] when Kafka has not answered for ten seconds.
     async fn bounds(&self, stream: Stream, partition: Partition) -> Result<Bounds, ReadError>;
 
     /// Completes as soon as the partition's end is greater than `offset`, that is, once a record with this offset was appended.
-    /// Cancel-safe.
+    /// Waits through an outage. Cancel-safe.
     ///
     /// # Errors
-    /// [`ReadError::Closed`] when the log is closed meanwhile.
+    /// [`ReadError::Closed`] when the log is closed meanwhile. [`ReadError::BeyondEnd`] when what was read before `offset` is seen
+    /// to be gone, or replaced.
     async fn wait_for(&self, stream: Stream, partition: Partition, offset: Offset) -> Result<(), ReadError>;
 
     /// Refuses further appends, answers those it has taken, and lets go of everything. Reads and waits end with
-    /// [`ReadError::Closed`]. Closing again does nothing.
+    /// [`ReadError::Closed`]. Closing again does nothing. What Kafka has not acknowledged within ten seconds is answered as
+    /// [`AppendError::Unknown`].
     async fn close(&self);
 }

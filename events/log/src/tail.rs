@@ -1,6 +1,6 @@
 //! Following a partition.
 
-use std::sync::Arc;
+use std::{error::Error, sync::Arc};
 
 use onedoor_model::ids::Offset;
 
@@ -42,28 +42,39 @@ impl Tail {
         self.next
     }
 
-    /// The records that come next, at least one: those that are there, else those that come first.
+    /// The records that come next, at least one: those that are there, else those that come first. Waits through an outage.
     ///
     /// Cancel-safe: a step that is dropped has taken nothing. After an error the tail stands where it stood.
     ///
     /// # Errors
-    /// Those of [`EventLog::read`] and [`EventLog::wait_for`].
+    /// Those of [`EventLog::read`] and [`EventLog::wait_for`], but [`ReadError::Unavailable`].
     pub async fn next(&mut self) -> Result<Vec<Record>, ReadError> {
         loop {
-            // The first step reads at once: an offset beyond the end must be noticed, not waited for. Every later one waits first, as
-            // a step usually gives all there is, and to read nothing is a read all the same.
-            if self.placed {
-                self.log.wait_for(self.stream, self.partition, self.next).await?;
-            }
-            let records = self
-                .log
-                .read(self.stream, self.partition, self.next, STEP)
-                .await?;
-            self.placed = true;
-            if let Some(last) = records.last() {
-                self.next = last.offset.next();
-                return Ok(records);
+            match self.step().await {
+                Ok(records) if records.is_empty() => {}
+                Err(ReadError::Unavailable(error)) => {
+                    let (stream, partition) = (self.stream, self.partition);
+                    tracing::warn!(%stream, %partition, error = &error as &dyn Error, "the log cannot be reached; following waits");
+                }
+                outcome => return outcome,
             }
         }
+    }
+
+    async fn step(&mut self) -> Result<Vec<Record>, ReadError> {
+        // The first step reads at once: an offset beyond the end must be noticed, not waited for. Every later one waits first, as a
+        // step usually gives all there is, and to read nothing is a read all the same.
+        if self.placed {
+            self.log.wait_for(self.stream, self.partition, self.next).await?;
+        }
+        let records = self
+            .log
+            .read(self.stream, self.partition, self.next, STEP)
+            .await?;
+        self.placed = true;
+        if let Some(last) = records.last() {
+            self.next = last.offset.next();
+        }
+        Ok(records)
     }
 }

@@ -160,7 +160,10 @@ async fn bytes_that_are_no_event_stop_everything() {
 /// The oldest denials go when there are too many: what is left is projected.
 #[tokio::test]
 async fn denials_that_are_gone_are_passed_over() {
-    let options = Options { denials_bytes: 2_000 };
+    let options = Options {
+        denials_bytes: 2_000,
+        ..Options::default()
+    };
     let log = onedoor_log::open_with("memory://", options).await.unwrap();
     let mut writer = Writer::begin(&log).await;
     writer.deny("finance", "pay", "first", 1).await;

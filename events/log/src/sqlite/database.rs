@@ -28,6 +28,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
 pub(super) enum Durability {
     /// When it would survive a crash of the machine: the write-ahead log is flushed at every commit.
     Full,
+    /// When it would survive a crash of this process: the write-ahead log is flushed at checkpoints. After a crash of the machine the
+    /// newest records may be gone, and those that are there are whole.
+    Process,
     /// At once. Only there to show that the tests would notice.
     #[cfg(test)]
     None,
@@ -172,6 +175,7 @@ async fn set_durability(
 ) -> Result<(), DatabaseError> {
     let (set, level) = match durability {
         Durability::Full => ("PRAGMA synchronous = FULL", 2),
+        Durability::Process => ("PRAGMA synchronous = NORMAL", 1),
         #[cfg(test)]
         Durability::None => ("PRAGMA synchronous = OFF", 0),
     };

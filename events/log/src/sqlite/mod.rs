@@ -1,7 +1,8 @@
 //! `sqlite://folder`: the embedded engine. One database file for each stream, so that a flood of denials can neither fill nor delay
 //! the audit; in each, one writer that commits in groups, and readers beside it.
 //!
-//! An append is acknowledged when SQLite's write-ahead log, which holds it, is flushed (`synchronous = FULL`). Checkpoints run on
+//! An append is acknowledged when SQLite's write-ahead log, which holds it, is flushed (`synchronous = FULL`); on `control`, when it is
+//! written, as what is said there is over when the machine is down. Checkpoints run on
 //! the writer's connection between commits, about every 4 MiB, so that the write-ahead log starts over and does not grow.
 
 mod copy;
@@ -89,7 +90,8 @@ impl SqliteLog {
         let registry = prepare(&folder, Stream::Registry, None, durability).await?;
         let audit = prepare(&folder, Stream::Audit, None, durability).await?;
         let denials = prepare(&folder, Stream::Denials, denials_cap, durability).await?;
-        let control = prepare(&folder, Stream::Control, Some(CONTROL_BYTES), durability).await?;
+        // There is a record in it several times a second, and none is worth anything once the machine has been down.
+        let control = prepare(&folder, Stream::Control, Some(CONTROL_BYTES), Durability::Process).await?;
         Ok(Self {
             registry: Lane::start(registry),
             audit: Lane::start(audit),

@@ -14,7 +14,7 @@ use onedoor_model::ids::Offset;
 use sqlx::SqlitePool;
 use tokio::{
     sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
-    task::JoinHandle,
+    task::{JoinHandle, unconstrained},
 };
 
 use super::{
@@ -93,13 +93,26 @@ impl Queue {
 
     /// Queues a batch and waits for its commit. `bytes` is its size.
     pub(super) async fn append(&self, events: Vec<Bytes>, bytes: usize) -> Result<Offset, AppendError> {
+        let (answer, answered) = oneshot::channel();
+        // Without a budget: an append that gave way to others here would lose its turn.
+        unconstrained(self.enqueue(events, bytes, answer)).await?;
+        answered
+            .await
+            .unwrap_or_else(|_| Err(AppendError::Unknown(EngineError::new("the log's writer died"))))
+    }
+
+    async fn enqueue(
+        &self,
+        events: Vec<Bytes>,
+        bytes: usize,
+        answer: oneshot::Sender<Result<Offset, AppendError>>,
+    ) -> Result<(), Refusal> {
         // A batch is never larger than the queue (`limits`), so that there will be room.
         let room = u32::try_from(bytes).unwrap_or(QUEUE_BYTES).min(QUEUE_BYTES);
         let room = Arc::clone(&self.room)
             .acquire_many_owned(room)
             .await
             .map_err(|_| Refusal::Closed)?;
-        let (answer, answered) = oneshot::channel();
         let append = Append {
             events,
             bytes,
@@ -109,10 +122,7 @@ impl Queue {
         self.commands
             .send(Command::Append(append))
             .await
-            .map_err(|_| Refusal::Closed)?;
-        answered
-            .await
-            .unwrap_or_else(|_| Err(AppendError::Unknown(EngineError::new("the log's writer died"))))
+            .map_err(|_| Refusal::Closed)
     }
 
     /// How many commits there were.

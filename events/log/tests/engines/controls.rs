@@ -16,6 +16,8 @@ enum Fault {
     AltersBytes,
     GivesFinerTime,
     TearsBatches,
+    ReversesBatches,
+    DelaysSmallAppends,
     MixesStreams,
     AcknowledgesWhatItRefused,
     TakesAnyPartition,
@@ -45,7 +47,10 @@ impl Faulty {
             contract::DENIALS_BYTES
         };
         Arc::new(Self {
-            sound: MemoryLog::new(Options { denials_bytes }),
+            sound: MemoryLog::new(Options {
+                denials_bytes,
+                ..Options::default()
+            }),
             fault,
         })
     }
@@ -80,9 +85,15 @@ impl EventLog for Faulty {
         &self,
         stream: Stream,
         partition: Partition,
-        events: Vec<Bytes>,
+        mut events: Vec<Bytes>,
     ) -> Result<Offset, AppendError> {
         let (stream, partition) = self.place(stream, partition);
+        if self.has(Fault::DelaysSmallAppends) && events.len() == 1 {
+            tokio::task::yield_now().await;
+        }
+        if self.has(Fault::ReversesBatches) {
+            events.reverse();
+        }
         if self.has(Fault::TearsBatches) {
             let mut first = None;
             for event in events {
@@ -182,13 +193,16 @@ macro_rules! controls {
 controls!(
     gives_back_exactly_the_bytes AltersBytes
     gives_time_in_milliseconds_that_never_goes_back GivesFinerTime
-    offsets_are_gapless_and_batches_whole_under_concurrent_appends TearsBatches
+    offsets_are_gapless_and_events_in_order_under_concurrent_appends ReversesBatches
+    appends_keep_the_order_of_their_calls DelaysSmallAppends
+    batches_are_whole_under_concurrent_appends TearsBatches
     streams_are_apart MixesStreams
     refuses_what_is_too_large_or_empty_and_goes_on AcknowledgesWhatItRefused
     refuses_a_partition_that_is_not_there TakesAnyPartition
     keeps_the_newest_denials_and_everything_else NeverRemoves
     keeps_the_newest_denial_however_large NeverRemoves
     a_dropped_append_is_whole_or_absent TearsBatches
+    of_a_dropped_append_a_prefix_is_stored_once ReversesBatches
     reads_are_bounded_by_records IgnoresMaxRecords
     reads_are_bounded_by_bytes IgnoresMaxBytes
     reads_outside_of_the_bounds_are_errors HidesErrors

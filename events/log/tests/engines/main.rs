@@ -9,5 +9,6 @@
 
 mod contract;
 mod controls;
+mod kafka;
 mod memory;
 mod sqlite;

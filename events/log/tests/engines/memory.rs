@@ -7,8 +7,8 @@ use crate::contract::{self, Subject};
 async fn open(options: Options) -> Subject {
     Subject {
         log: onedoor_log::open_with("memory://", options).await.unwrap(),
-        _folder: None,
+        _place: Box::new(()),
     }
 }
 
-contract::suite!(open);
+contract::suite!(open, embedded);

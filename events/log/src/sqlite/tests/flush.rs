@@ -11,7 +11,7 @@ const MARK: &str = "acknowledged";
 #[test]
 fn no_append_is_acknowledged_before_it_is_flushed() {
     if let Some(folder) = given_folder() {
-        return run(append(&folder, Durability::Full));
+        return run(append(&folder, Stream::Audit, Durability::Full));
     }
     let this = "flush::no_append_is_acknowledged_before_it_is_flushed";
     let root = tempfile::tempdir().unwrap();
@@ -29,7 +29,7 @@ fn no_append_is_acknowledged_before_it_is_flushed() {
 #[test]
 fn the_check_notices_appends_that_are_not_flushed() {
     if let Some(folder) = given_folder() {
-        return run(append(&folder, Durability::None));
+        return run(append(&folder, Stream::Audit, Durability::None));
     }
     let folder = tempfile::tempdir().unwrap();
     let trace = trace(
@@ -40,14 +40,30 @@ fn the_check_notices_appends_that_are_not_flushed() {
     assert!(flushed_acknowledgements(&trace).is_err());
 }
 
-async fn append(folder: &Path, durability: Durability) {
+#[test]
+fn appends_to_control_are_not_flushed_one_by_one() {
+    if let Some(folder) = given_folder() {
+        return run(append(&folder, Stream::Control, Durability::Full));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let trace = trace(
+        "flush::appends_to_control_are_not_flushed_one_by_one",
+        folder.path(),
+    );
+    let lines = |what: &str| trace.lines().filter(|line| line.contains(what)).count();
+    assert_eq!(lines(MARK), APPENDS);
+    let flushes = trace
+        .lines()
+        .filter(|line| line.contains("/control.db-wal>") && line.contains("sync("));
+    assert!(flushes.count() < 5);
+}
+
+async fn append(folder: &Path, stream: Stream, durability: Durability) {
     let log = SqliteLog::open_with(folder, Options::default(), durability)
         .await
         .unwrap();
     for n in 0..APPENDS {
-        log.append(Stream::Audit, P0, vec![event(n, 1_000)])
-            .await
-            .unwrap();
+        log.append(stream, P0, vec![event(n, 1_000)]).await.unwrap();
         say(MARK);
     }
 }

@@ -39,15 +39,30 @@ fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
     });
 }
 
+/// What is in `control` is not flushed, and outlives the process all the same.
+#[test]
+fn control_outlives_the_process() {
+    run(async {
+        if let Some(folder) = given_folder() {
+            return append_and_say(Arc::new(open(&folder).await), Stream::Control, 0).await;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let acknowledged = run_and_kill("control_outlives_the_process", folder.path(), 100).await;
+        let records = everything(&open(folder.path()).await, Stream::Control).await;
+        assert_eq!(check(Stream::Control, &records, &acknowledged), Ok(()));
+    });
+}
+
 async fn kill_again_and_again() {
     let folder = tempfile::tempdir().unwrap();
     let random = RandomState::new();
     let mut acknowledged = Vec::new();
     for round in 0..ROUNDS {
         let after = 1 + random.hash_one(round) % 400;
-        acknowledged.extend(run_and_kill(folder.path(), after).await);
+        let this = "nothing_acknowledged_is_lost_when_the_process_is_killed";
+        acknowledged.extend(run_and_kill(this, folder.path(), after).await);
         let log = open(folder.path()).await;
-        for stream in Stream::ALL {
+        for stream in Stream::FACTS {
             let records = everything(&log, stream).await;
             assert_eq!(
                 check(stream, &records, &acknowledged),
@@ -60,9 +75,8 @@ async fn kill_again_and_again() {
 }
 
 /// Runs a child that appends, kills it after that many acknowledgements, and gives all those it made.
-async fn run_and_kill(folder: &Path, after: u64) -> Vec<Acknowledged> {
-    let this = "kill::nothing_acknowledged_is_lost_when_the_process_is_killed";
-    let mut process = child(&mut Command::new("env"), this, folder)
+async fn run_and_kill(test: &str, folder: &Path, after: u64) -> Vec<Acknowledged> {
+    let mut process = child(&mut Command::new("env"), &format!("kill::{test}"), folder)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -80,15 +94,14 @@ async fn run_and_kill(folder: &Path, after: u64) -> Vec<Acknowledged> {
 async fn append_for_ever(folder: &Path) {
     let log = Arc::new(open(folder).await);
     let tasks: Vec<_> = (0..9)
-        .map(|task| tokio::spawn(append_and_say(Arc::clone(&log), task)))
+        .map(|task| tokio::spawn(append_and_say(Arc::clone(&log), Stream::FACTS[task % 3], task)))
         .collect();
     for task in tasks {
         task.await.unwrap();
     }
 }
 
-async fn append_and_say(log: Arc<SqliteLog>, task: usize) {
-    let stream = Stream::ALL[task % 3];
+async fn append_and_say(log: Arc<SqliteLog>, stream: Stream, task: usize) {
     for n in 0.. {
         let of = 1 + n % 5;
         let events: Vec<_> = (0..of)

@@ -1,25 +1,25 @@
-//! What every engine must do. `suite!` makes a test out of each function here for one engine.
+//! What every engine must do, and what embedded ones do beyond it. `suite!` makes a test out of each function here for one engine.
 
 mod appending;
+mod embedded;
 mod ending;
 mod reading;
 mod support;
 
-pub(crate) use self::{appending::*, ending::*, reading::*, support::*};
+pub(crate) use self::{appending::*, embedded::*, ending::*, reading::*, support::*};
 
-/// Runs the whole contract over an engine: `$open` is an `async fn(Options) -> Subject`.
+/// Runs the contract over an engine, and with `embedded` the stronger one: `$open` is an `async fn(Options) -> Subject`.
 macro_rules! suite {
     ($open:path) => {
         contract::suite!($open:
             gives_back_exactly_the_bytes
             gives_time_in_milliseconds_that_never_goes_back
-            offsets_are_gapless_and_batches_whole_under_concurrent_appends
+            offsets_are_gapless_and_events_in_order_under_concurrent_appends
+            appends_keep_the_order_of_their_calls
             streams_are_apart
             refuses_what_is_too_large_or_empty_and_goes_on
             refuses_a_partition_that_is_not_there
-            keeps_the_newest_denials_and_everything_else
-            keeps_the_newest_denial_however_large
-            a_dropped_append_is_whole_or_absent
+            of_a_dropped_append_a_prefix_is_stored_once
             reads_are_bounded_by_records
             reads_are_bounded_by_bytes
             reads_outside_of_the_bounds_are_errors
@@ -30,6 +30,15 @@ macro_rules! suite {
             a_closed_log_refuses_everything
             closing_answers_every_append
             closing_ends_waits
+        );
+    };
+    ($open:path, embedded) => {
+        contract::suite!($open);
+        contract::suite!($open:
+            batches_are_whole_under_concurrent_appends
+            keeps_the_newest_denials_and_everything_else
+            keeps_the_newest_denial_however_large
+            a_dropped_append_is_whole_or_absent
         );
     };
     ($open:path: $($test:ident)+) => {$(

@@ -1,20 +1,19 @@
 //! Making events and looking at what a log holds.
 
-use std::{sync::Arc, time::Duration};
+use std::{any::Any, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use onedoor_log::{Bounds, EventLog, Options, Partition, Record, Stream};
 use onedoor_model::ids::Offset;
-use tempfile::TempDir;
 
 pub(crate) type Log = Arc<dyn EventLog>;
 
 pub(crate) const P0: Partition = Partition(0);
 
-/// A log under test, and the folder that goes with it.
+/// A log under test, and what goes with it.
 pub(crate) struct Subject {
     pub(crate) log: Log,
-    pub(crate) _folder: Option<TempDir>,
+    pub(crate) _place: Box<dyn Any + Send>,
 }
 
 /// A cap on denials that tests reach quickly.
@@ -23,6 +22,7 @@ pub(crate) const DENIALS_BYTES: u64 = 10_000;
 pub(crate) fn options() -> Options {
     Options {
         denials_bytes: DENIALS_BYTES,
+        ..Options::default()
     }
 }
 

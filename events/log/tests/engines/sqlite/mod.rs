@@ -15,11 +15,11 @@ async fn open_new(options: Options) -> Subject {
     let folder = tempfile::tempdir().unwrap();
     Subject {
         log: open(folder.path(), options).await,
-        _folder: Some(folder),
+        _place: Box::new(folder),
     }
 }
 
-contract::suite!(open_new);
+contract::suite!(open_new, embedded);
 
 async fn open(folder: &Path, options: Options) -> Log {
     onedoor_log::open_with(&url(folder), options)

@@ -1,0 +1,5 @@
+//! On a real Redis: see `make stack`.
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod link;
+mod tls;
