@@ -26,6 +26,8 @@ pub enum AuditEvent {
     ToolCalled(Box<ToolCalled>),
     /// A call's outcome.
     ToolCallCompleted(ToolCallCompleted),
+    /// A call was dispatched that by then was no longer to be.
+    DispatchedLate(DispatchedLate),
     /// A boot writes no more. Its calls without an outcome ended as [`Outcome::Unknown`].
     BootClosed(BootClosed),
 }
@@ -156,6 +158,29 @@ pub struct ToolCallCompleted {
     pub answer_size: u64,
 }
 
+/// A pause fell between the last check and the write: the check that follows the write found it, and the request was reset. Whether the
+/// tool did its work is not known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DispatchedLate {
+    /// The call.
+    pub call: CallId,
+    /// What was no longer so when it was written.
+    pub cause: LateCause,
+    /// From the last check before the write to the check after it, in microseconds.
+    pub pause_us: u64,
+}
+
+/// See [`DispatchedLate::cause`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LateCause {
+    /// The lease had run out.
+    Stale,
+    /// The caller was no longer permitted.
+    Revoked,
+}
+
 /// How a call ended. The first outcome of a call in offset order counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", content = "cause", rename_all = "snake_case")]
@@ -214,6 +239,8 @@ pub enum CancelCause {
 pub enum NotDispatchedReason {
     /// A registry change took the permit back between decision and dispatch.
     Revoked,
+    /// The replica's lease ran out, and did not come back in time.
+    Stale,
     /// No connection to the server.
     Unreachable,
     /// Token B could not be obtained.
@@ -270,6 +297,22 @@ pub enum DeniedFor {
     Rule(DenialReason),
     /// On the admin plane.
     Admin(AdminDenial),
+    /// On the data plane, for calling too often.
+    Limited(RateLimited),
+}
+
+/// Which rate limit a call was beyond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RateLimited {
+    /// The user's.
+    #[serde(rename = "limited_per_user")]
+    PerUser,
+    /// The client app's.
+    #[serde(rename = "limited_per_client")]
+    PerClient,
+    /// The server's.
+    #[serde(rename = "limited_per_server")]
+    PerServer,
 }
 
 /// Why a known caller may not do something on the admin plane.
@@ -316,10 +359,11 @@ pub struct AuthenticationsFailed {
 
 impl AuditEvent {
     /// Every type this stream was ever written with.
-    pub const KINDS: [&'static str; 4] = [
+    pub const KINDS: [&'static str; 5] = [
         "dev.onedoor.BootOpened.v1",
         "dev.onedoor.ToolCalled.v1",
         "dev.onedoor.ToolCallCompleted.v1",
+        "dev.onedoor.DispatchedLate.v1",
         "dev.onedoor.BootClosed.v1",
     ];
 }
@@ -330,6 +374,7 @@ impl EventData for AuditEvent {
             Self::BootOpened(_) => "dev.onedoor.BootOpened.v1",
             Self::ToolCalled(_) => "dev.onedoor.ToolCalled.v1",
             Self::ToolCallCompleted(_) => "dev.onedoor.ToolCallCompleted.v1",
+            Self::DispatchedLate(_) => "dev.onedoor.DispatchedLate.v1",
             Self::BootClosed(_) => "dev.onedoor.BootClosed.v1",
         }
     }
@@ -339,6 +384,7 @@ impl EventData for AuditEvent {
             "dev.onedoor.BootOpened.v1" => read_data(data).map(Self::BootOpened),
             "dev.onedoor.ToolCalled.v1" => read_data(data).map(Self::ToolCalled),
             "dev.onedoor.ToolCallCompleted.v1" => read_data(data).map(Self::ToolCallCompleted),
+            "dev.onedoor.DispatchedLate.v1" => read_data(data).map(Self::DispatchedLate),
             "dev.onedoor.BootClosed.v1" => read_data(data).map(Self::BootClosed),
             _ => return None,
         })
@@ -370,6 +416,18 @@ impl EventData for DenialEvent {
             "dev.onedoor.AuthenticationsFailed.v1" => read_data(data).map(Self::AuthenticationsFailed),
             _ => return None,
         })
+    }
+}
+
+impl From<DenialReason> for DeniedFor {
+    fn from(rule: DenialReason) -> Self {
+        Self::Rule(rule)
+    }
+}
+
+impl From<RateLimited> for DeniedFor {
+    fn from(limit: RateLimited) -> Self {
+        Self::Limited(limit)
     }
 }
 

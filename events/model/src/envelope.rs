@@ -52,6 +52,8 @@ pub enum Producer {
     Audit,
     /// Appends to `denials`.
     Denials,
+    /// Appends to `control`.
+    Control,
 }
 
 /// What an event says, apart from its envelope: one enum for each stream.

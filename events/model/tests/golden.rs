@@ -10,16 +10,18 @@ use jiff::Timestamp;
 use onedoor_model::{
     audit::{
         AuditEvent, AuthenticationsFailed, BootClosed, BootEnd, BootOpened, CallDenied, Caller, DenialEvent,
-        DenialsCounted, DeniedFor, KeyedDigest, Outcome, ToolCallCompleted, ToolCalled, UpstreamFault,
+        DenialsCounted, DeniedFor, DispatchedLate, KeyedDigest, LateCause, Outcome, ToolCallCompleted,
+        ToolCalled, UpstreamFault,
     },
+    control::{ControlEvent, Hold, Tick},
     decide::DenialReason,
     envelope::{Chain, Draft, Envelope, EventData, Producer, Unreadable},
     ids::{AggregateVersion, Digest, EventId, Offset, ReplicaName},
     principal::Actor,
     registry::{
         Algorithm, Block, BlockChosen, BlockTarget, Change, CommandStamp, Ends, Grant, GrantChosen, Issuer,
-        IssuerChosen, LogCreated, LogRestored, ManifestSubmitted, Plane, RegistryEvent, RestoreAccepted,
-        ServerChosen, Stage, Subject, ToolChosen, VersionChosen,
+        IssuerChosen, LogCreated, LogRestored, ManifestSubmitted, Plane, RegistryEvent, ReplicaJoined,
+        RestoreAccepted, ServerChosen, Stage, Subject, ToolChosen, VersionChosen,
     },
 };
 use uuid::Uuid;
@@ -76,7 +78,7 @@ fn registry(change: Change) -> RegistryEvent {
 }
 
 fn changes() -> Vec<Change> {
-    use onedoor_model::ids::{BlockId, GrantId, LogId, ServerId, VersionNumber};
+    use onedoor_model::ids::{BlockId, BootId, GrantId, LogId, ServerId, VersionNumber};
     let server = ServerId(uuid(1));
     let manifest = "{\n  \"name\": \"dev.onedoor/\u{e4}\"\n}".to_owned();
     let chosen = VersionChosen {
@@ -159,6 +161,10 @@ fn changes() -> Vec<Change> {
             }),
         }),
         Change::RestoreAccepted(RestoreAccepted { log: LogId(uuid(10)) }),
+        Change::ReplicaJoined(ReplicaJoined {
+            boot: BootId(uuid(8)),
+            replica: name("gateway-2"),
+        }),
     ]
 }
 
@@ -197,9 +203,31 @@ fn audit_events() -> Vec<AuditEvent> {
             upstream_us: Some(900),
             answer_size: 512,
         }),
+        AuditEvent::DispatchedLate(DispatchedLate {
+            call,
+            cause: LateCause::Stale,
+            pause_us: 4_200_000,
+        }),
         AuditEvent::BootClosed(BootClosed {
             closed: BootId(uuid(5)),
             how: BootEnd::Died,
+        }),
+    ]
+}
+
+fn control_events() -> Vec<ControlEvent> {
+    use onedoor_model::ids::{LogId, ServerId};
+    let server = ServerId(uuid(1));
+    let hold = Hold::new(registry(Change::ServerDisabled(ServerChosen { server }))).unwrap();
+    vec![
+        ControlEvent::Hold(Box::new(hold)),
+        ControlEvent::Tick(Tick {
+            log: LogId(uuid(9)),
+            nonce: 17,
+            revision: Offset(41),
+            control: Offset(1_200),
+            oldest_hold: Some(Offset(1_100)),
+            vocabulary: 1,
         }),
     ]
 }
@@ -300,6 +328,11 @@ fn audit_stream() {
 }
 
 #[test]
+fn control_stream() {
+    compare(Producer::Control, control_events(), &ControlEvent::KINDS);
+}
+
+#[test]
 fn denials_stream() {
     compare(Producer::Denials, denial_events(), &DenialEvent::KINDS);
 }
@@ -310,6 +343,7 @@ fn no_golden_file_is_of_a_type_that_is_no_longer_read() {
         .iter()
         .chain(&AuditEvent::KINDS)
         .chain(&DenialEvent::KINDS)
+        .chain(&ControlEvent::KINDS)
         .map(|kind| format!("{kind}.json"))
         .collect();
     for entry in fs::read_dir(folder()).unwrap() {

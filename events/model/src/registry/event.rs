@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 use crate::{
     envelope::{EventData, read_data},
     ids::{
-        AggregateVersion, BlockId, CommandId, Digest, GrantId, IssuerName, LogId, Offset, ServerId, ToolName,
-        VersionNumber,
+        AggregateVersion, BlockId, BootId, CommandId, Digest, GrantId, IssuerName, LogId, Offset,
+        ReplicaName, ServerId, ToolName, VersionNumber,
     },
 };
 
@@ -63,6 +63,7 @@ pub enum Change {
     SettingsChanged(Box<Settings>),
     LogRestored(LogRestored),
     RestoreAccepted(RestoreAccepted),
+    ReplicaJoined(ReplicaJoined),
 }
 
 /// The first event of every log.
@@ -105,6 +106,17 @@ pub struct Ends {
 pub struct RestoreAccepted {
     /// The new id of the log.
     pub log: LogId,
+}
+
+/// A replica began to follow the log, or began again after a gap: it serves once it has folded this, and with it all that was there
+/// before. It changes nothing, and its event has no actor, so that no command is kept for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReplicaJoined {
+    /// The run of it.
+    pub boot: BootId,
+    /// The replica.
+    pub replica: ReplicaName,
 }
 
 /// A manifest, registered or as an update.
@@ -192,7 +204,8 @@ impl Change {
             | Self::IssuerTrusted(_)
             | Self::SettingsChanged(_)
             | Self::LogRestored(_)
-            | Self::RestoreAccepted(_) => false,
+            | Self::RestoreAccepted(_)
+            | Self::ReplicaJoined(_) => false,
         }
     }
 }
@@ -255,6 +268,7 @@ kinds! {
     SettingsChanged => "dev.onedoor.SettingsChanged.v1",
     LogRestored => "dev.onedoor.LogRestored.v1",
     RestoreAccepted => "dev.onedoor.RestoreAccepted.v1",
+    ReplicaJoined => "dev.onedoor.ReplicaJoined.v1",
 }
 
 #[derive(Deserialize)]

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     envelope::Envelope,
@@ -31,7 +31,7 @@ pub enum Verdict {
 }
 
 /// Why a command does nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "camelCase")]
 pub enum Conflict {
     /// Another change came first.
@@ -195,7 +195,7 @@ impl State {
                 Some(settings) => settings.changed.version(),
                 None => AggregateVersion::NONE,
             },
-            Change::LogRestored(_) => AggregateVersion::NONE,
+            Change::LogRestored(_) | Change::ReplicaJoined(_) => AggregateVersion::NONE,
             Change::RestoreAccepted(accepted) => match self.unaccepted_restore() {
                 Some(restore) if restore.value.log == accepted.log => restore.changed.version(),
                 Some(_) | None => return Err(missing("unaccepted restore", accepted.log)),
@@ -269,14 +269,15 @@ impl State {
             | Change::BlockRemoved(_)
             | Change::IssuerTrusted(_)
             | Change::IssuerDistrusted(_)
-            | Change::SettingsChanged(_) => Ok(()),
+            | Change::SettingsChanged(_)
+            | Change::ReplicaJoined(_) => Ok(()),
         }
     }
 
     /// Makes a change that the rule let through.
-    fn change(&mut self, change: &Change, touch: &Touch) -> Result<(), Conflict> {
+    pub(super) fn change(&mut self, change: &Change, touch: &Touch) -> Result<(), Conflict> {
         match change {
-            Change::LogCreated(_) => {}
+            Change::LogCreated(_) | Change::ReplicaJoined(_) => {}
             Change::ServerRegistered(submitted) => self.register(submitted, touch)?,
             Change::ServerUpdated(submitted) => {
                 let manifest = read(submitted)?;

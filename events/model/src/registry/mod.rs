@@ -1,5 +1,6 @@
 //! The registry: its events, the state they fold into, and the commands that cause them.
 
+mod anticipate;
 mod command;
 mod entity;
 mod event;
@@ -17,9 +18,12 @@ pub use entity::{
 };
 pub use event::{
     BlockChosen, Change, CommandStamp, Ends, GrantChosen, IssuerChosen, LogCreated, LogRestored,
-    ManifestSubmitted, RegistryEvent, RestoreAccepted, ServerChosen, ToolChosen, VersionChosen,
+    ManifestSubmitted, RegistryEvent, ReplicaJoined, RestoreAccepted, ServerChosen, ToolChosen,
+    VersionChosen,
 };
 pub use fold::{Conflict, FoldError, Verdict};
 pub use secret::{InvalidSecretRef, SecretPlace, SecretRef};
-pub use settings::{Breaker, Limits, Settings, UpstreamTls};
-pub use state::{CommandKey, CommandRecord, Server, ServerVersion, State, Touch, Versioned};
+pub use settings::{Breaker, Limits, RateLimit, RateLimits, Settings, UpstreamTls};
+pub use state::{
+    ChangeName, CommandKey, CommandRecord, Server, ServerVersion, State, Touch, UnreadableState, Versioned,
+};

@@ -25,6 +25,9 @@ pub struct Settings {
     pub internal_networks: Vec<IpNet>,
     /// When calls to a failing server are no longer tried.
     pub breaker: Breaker,
+    /// How often calls may be made; what is not limited is not counted.
+    #[serde(skip_serializing_if = "RateLimits::is_empty")]
+    pub rate_limits: RateLimits,
     /// TLS towards servers that need more than the machine's certificate authorities, by slug.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub upstream_tls: BTreeMap<Slug, UpstreamTls>,
@@ -38,6 +41,31 @@ pub struct Breaker {
     pub failures: u32,
     /// For how long at first, in milliseconds; longer each time it fails again.
     pub open_ms: u64,
+}
+
+/// See [`Settings::rate_limits`]. A call must be within all of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct RateLimits {
+    /// Calls of each user, through whichever client app.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_user: Option<RateLimit>,
+    /// Calls through each client app, of whichever user or on its own behalf.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_client: Option<RateLimit>,
+    /// Calls to each server, by whomever.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_server: Option<RateLimit>,
+}
+
+/// How often something may happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RateLimit {
+    /// How often in a minute, in the long run.
+    pub per_minute: u32,
+    /// How often at once, after a pause.
+    pub burst: u32,
 }
 
 /// See [`Settings::upstream_tls`].
@@ -85,6 +113,7 @@ impl Default for Settings {
             allowed_origins: BTreeSet::new(),
             internal_networks: Vec::new(),
             breaker: Breaker::default(),
+            rate_limits: RateLimits::default(),
             upstream_tls: BTreeMap::new(),
         }
     }
@@ -110,6 +139,22 @@ impl Default for Breaker {
             failures: 5,
             open_ms: 5_000,
         }
+    }
+}
+
+impl RateLimits {
+    /// Whether nothing is limited.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.named().iter().all(|(_, limit)| limit.is_none())
+    }
+
+    fn named(&self) -> [(&'static str, Option<RateLimit>); 3] {
+        [
+            ("perUser", self.per_user),
+            ("perClient", self.per_client),
+            ("perServer", self.per_server),
+        ]
     }
 }
 
@@ -141,15 +186,63 @@ impl Settings {
                 message: "a client certificate needs its key, and a key its certificate".to_owned(),
                 hint: "give both `certificate` and `key`, or neither".to_owned(),
             });
+        let rates = self.rate_limits.named().into_iter().flat_map(|(name, limit)| {
+            let range = |member, value| {
+                (
+                    format!("/rateLimits/{name}/{member}"),
+                    u64::from(value),
+                    1,
+                    1_000_000,
+                )
+            };
+            limit.map(|limit| [range("perMinute", limit.per_minute), range("burst", limit.burst)])
+        });
         ranges
             .into_iter()
+            .map(|(pointer, value, least, most)| (pointer.to_owned(), value, least, most))
+            .chain(rates.flatten())
             .filter(|(_, value, least, most)| !(least..=most).contains(&value))
             .map(|(pointer, value, least, most)| Fault {
-                pointer: pointer.to_owned(),
+                pointer,
                 message: format!("{value} is out of range"),
                 hint: format!("choose between {least} and {most}"),
             })
             .chain(halves)
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_rates(text: &str) -> Settings {
+        serde_json::from_str(&format!(r#"{{"rateLimits":{text}}}"#)).unwrap()
+    }
+
+    #[test]
+    fn rates_out_of_range_are_named() {
+        for (rates, wrong) in [
+            (r"{}", vec![]),
+            (r#"{"perUser":{"perMinute":1,"burst":1000000}}"#, vec![]),
+            (
+                r#"{"perUser":{"perMinute":0,"burst":5},"perServer":{"perMinute":60,"burst":1000001}}"#,
+                vec!["/rateLimits/perUser/perMinute", "/rateLimits/perServer/burst"],
+            ),
+        ] {
+            let faults = with_rates(rates).faults();
+            let pointers: Vec<_> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
+            assert_eq!(pointers, wrong, "{rates}");
+        }
+    }
+
+    #[test]
+    fn settings_without_rates_are_written_as_before_there_were_any() {
+        let written = serde_json::to_value(Settings::default()).unwrap();
+        assert_eq!(written.get("rateLimits"), None);
+        let limited = with_rates(r#"{"perClient":{"perMinute":60,"burst":5}}"#);
+        let written = serde_json::to_value(&limited).unwrap();
+        assert_eq!(written["rateLimits"]["perClient"]["burst"], 5);
+        assert_eq!(serde_json::from_value::<Settings>(written).unwrap(), limited);
     }
 }

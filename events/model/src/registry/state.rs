@@ -1,10 +1,12 @@
 //! The state that registry events fold into. Cloning shares structure: a snapshot costs next to nothing.
 
+mod bytes;
+
 use std::sync::Arc;
 
 use imbl::OrdMap;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::{
@@ -16,9 +18,12 @@ use crate::{
 };
 
 use super::{Block, BlockTarget, Conflict, Grant, Issuer, LogRestored, Settings};
+pub use bytes::UnreadableState;
+use bytes::{BareVersion, as_pairs, change_name, from_pairs};
 
 /// Everything the registry knows at one revision.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct State {
     pub(super) origin: Option<(LogId, Revision)>,
     pub(super) servers: OrdMap<ServerId, Arc<Server>>,
@@ -26,19 +31,20 @@ pub struct State {
     pub(super) grants: OrdMap<GrantId, Arc<Versioned<Grant>>>,
     pub(super) blocks: OrdMap<BlockId, Arc<Versioned<Block>>>,
     /// Where each target was last blocked. Kept when the block goes: what was obtained before stays out of reach.
-    #[serde(serialize_with = "as_pairs")]
+    #[serde(serialize_with = "as_pairs", deserialize_with = "from_pairs")]
     pub(super) epochs: OrdMap<BlockTarget, Revision>,
     /// Issuers are shared with every snapshot: who is the same value is the same issuer, unchanged.
     pub(super) issuers: OrdMap<IssuerName, Arc<Versioned<Arc<Issuer>>>>,
     pub(super) settings: Option<Arc<Versioned<Settings>>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) unaccepted_restore: Option<Arc<Versioned<LogRestored>>>,
-    #[serde(serialize_with = "as_pairs")]
+    #[serde(serialize_with = "as_pairs", deserialize_with = "from_pairs")]
     pub(super) commands: OrdMap<CommandKey, CommandRecord>,
 }
 
 /// A registered server.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Server {
     /// Its id, for life.
     pub id: ServerId,
@@ -61,7 +67,8 @@ pub struct Server {
 }
 
 /// One version of a server.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "BareVersion")]
 pub struct ServerVersion {
     /// Its number, from 1.
     pub number: VersionNumber,
@@ -77,13 +84,18 @@ pub struct ServerVersion {
     pub approved: Option<Touch>,
 }
 
+/// A name that [`super::Change::name`] gives. (Named, as serde would borrow a plain `&'static str` from what it reads.)
+pub type ChangeName = &'static str;
+
 /// Where, when, how and by whom something was changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Touch {
     /// The event's offset.
     pub revision: Revision,
     /// What happened: [`super::Change::name`].
-    pub what: &'static str,
+    #[serde(deserialize_with = "change_name")]
+    pub what: ChangeName,
     /// The event's time.
     pub time: Timestamp,
     /// Who.
@@ -93,7 +105,8 @@ pub struct Touch {
 }
 
 /// A value with its last change.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Versioned<T> {
     /// The value.
     pub value: T,
@@ -102,7 +115,8 @@ pub struct Versioned<T> {
 }
 
 /// Tells one command from all others.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CommandKey {
     /// Whose.
     pub actor: ActorKey,
@@ -113,7 +127,8 @@ pub struct CommandKey {
 }
 
 /// What became of a command.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CommandRecord {
     /// Offset of its first event.
     pub revision: Revision,
@@ -239,11 +254,4 @@ impl Server {
     pub fn production(&self) -> Option<&Arc<ServerVersion>> {
         self.production.and_then(|number| self.versions.get(&number))
     }
-}
-
-fn as_pairs<K: Serialize + Ord, V: Serialize, S: serde::Serializer>(
-    map: &OrdMap<K, V>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(map.iter())
 }

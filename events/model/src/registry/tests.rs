@@ -1,5 +1,6 @@
 //! The fold and its arbitration rule.
 
+mod bytes;
 mod log;
 mod restore;
 

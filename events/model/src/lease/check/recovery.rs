@@ -1,0 +1,142 @@
+//! From wherever a run has come to, everything is well again once everything works: nothing is stuck.
+
+use std::rc::Rc;
+
+use super::{
+    super::Stop,
+    facts::{Command, Fact},
+    scenario::Scenario,
+    sentences::Sentence,
+    steps::{Action, Rules, Violation},
+    world::World,
+};
+
+/// Time that passes in each round: a tick.
+const ROUND: u64 = 200;
+
+/// Rounds until all is well: a takeover, and some.
+const ROUNDS: u64 = 60;
+
+impl Rules {
+    /// Lets everything work for a while, and looks whether all is well then.
+    pub(super) fn recover(&self, world: &World) -> Result<(), Violation> {
+        let healthy = Self {
+            scenario: Scenario {
+                stalled: None,
+                ..self.scenario
+            },
+            facts: Rc::clone(&self.facts),
+            ..*self
+        };
+        healthy.run_on(world)
+    }
+
+    fn run_on(&self, world: &World) -> Result<(), Violation> {
+        let mut world = world.clone();
+        for _ in 0..ROUNDS {
+            let before = world.clone();
+            self.round(&mut world)?;
+            self.check(&before, &world)?;
+        }
+        let stuck = |what: String| Err(Violation(format!("{what} for ever")));
+        for slot in world.living() {
+            if !self.serves(&world, slot) {
+                return stuck(format!("replica {slot} serves nothing"));
+            }
+            if world.replicas[slot].lease.holds().next().is_some() {
+                return stuck(format!("replica {slot} holds"));
+            }
+            for given in world.given.iter().filter(|given| given.asked) {
+                if !world.replicas[slot].refuses.has(given.command) {
+                    return stuck(format!(
+                        "replica {slot} serves what {:?} took away",
+                        given.command
+                    ));
+                }
+            }
+        }
+        match world.given.iter().find(|given| given.asked && !given.answered) {
+            Some(given) => stuck(format!("{:?} is not answered", given.command)),
+            None => Ok(()),
+        }
+    }
+
+    fn round(&self, world: &mut World) -> Result<(), Violation> {
+        if world.living().is_empty() {
+            self.boot(world, 0);
+        }
+        for slot in world.living() {
+            if matches!(world.replicas[slot].lease.stopped, Some(Stop::Gap { .. })) {
+                self.boot(world, slot);
+            }
+        }
+        *world = self.step(world, Action::Pass(ROUND))?;
+        self.settle(world)?;
+        for command in 0..world.given.len() {
+            let given = &world.given[command];
+            let living = world.living();
+            if given.asked && !given.answered && given.api.is_none() {
+                *world = self.step(world, Action::Retry(command, living[0]))?;
+            }
+            if world.given[command].api.is_some() && self.may_append(&world.given[command]) {
+                *world = self.step(world, Action::Append(command))?;
+            }
+        }
+        for slot in world.living() {
+            let now = self.clock(world, slot);
+            let overdue = world.replica(slot).lease.take_over(now);
+            if !self.lacks(Sentence::Takeover) {
+                world
+                    .registry
+                    .extend(overdue.iter().map(|_| Fact::Given(Command::Kill)));
+            }
+        }
+        self.settle(world)?;
+        if !self.lacks(Sentence::Ticks) {
+            for slot in world.living() {
+                *world = self.step(world, Action::Send(slot))?;
+            }
+        }
+        self.settle(world)
+    }
+
+    /// Whatever is under way arrives.
+    pub(super) fn settle(&self, world: &mut World) -> Result<(), Violation> {
+        while !world.flying.is_empty() {
+            *world = self.step(world, Action::Commit(0))?;
+        }
+        loop {
+            let actions = self.actions(world);
+            let arrives = |action: &Action| {
+                matches!(
+                    action,
+                    Action::Read(_)
+                        | Action::Enforce(_)
+                        | Action::Fold(_)
+                        | Action::Join(_)
+                        | Action::Finish(_)
+                )
+            };
+            match actions.into_iter().find(arrives) {
+                Some(action) => *world = self.step(world, action)?,
+                None => return Ok(()),
+            }
+        }
+    }
+}
+
+impl World {
+    /// The replicas that run.
+    pub(super) fn living(&self) -> Vec<usize> {
+        (0..self.replicas.len())
+            .filter(|slot| self.replicas[*slot].alive)
+            .collect()
+    }
+}
+
+impl Scenario {
+    /// Where some replica must stop for good, not all can be well again.
+    pub(super) fn recovers(&self) -> bool {
+        self.foreign.is_none() && self.old.is_none()
+    }
+}

@@ -1,0 +1,255 @@
+//! What may happen in one search, and how often.
+
+use super::{facts::Command, world::Left};
+
+/// A small system and its bounds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scenario {
+    pub(super) name: &'static str,
+    /// How many ticks each replica may send.
+    pub(super) sends: &'static [u8],
+    /// And how many more.
+    pub(super) more_sends: u8,
+    /// A replica that is not running at first.
+    pub(super) absent: Option<usize>,
+    /// A replica that reads, folds and enforces at once whatever there is: the sooner a command is answered, the sooner all have to refuse.
+    pub(super) eager: Option<usize>,
+    /// What is asked for, all of the first replica.
+    pub(super) commands: &'static [Command],
+    pub(super) left: Left,
+    /// A replica that reads `control` at once, and `registry` not at all while the search goes.
+    pub(super) stalled: Option<usize>,
+    /// Whether the first command is given before anything else happens.
+    pub(super) given_first: bool,
+    /// Whether a hold may take its time until the log has it.
+    pub(super) holds_fly: bool,
+    /// Whether replicas have a lease at first.
+    pub(super) warm: bool,
+    /// A replica whose clock is as slow as is allowed for.
+    pub(super) slow: Option<usize>,
+    /// A replica that follows another log.
+    pub(super) foreign: Option<usize>,
+    /// A replica of a version that does not know the commands' events.
+    pub(super) old: Option<usize>,
+    /// A replica whose host is suspended now and then.
+    pub(super) suspended: Option<usize>,
+    /// A replica that records may pass by unread.
+    pub(super) misses: Option<usize>,
+}
+
+/// How long time passes at once, in milliseconds: two of them are a lease and its allowance for drift.
+pub(super) const STEP: u64 = 355;
+
+/// A little less: with a step, exactly a lease.
+pub(super) const MOMENT: u64 = 345;
+
+const NOTHING: Left = Left {
+    time: 0,
+    moments: 0,
+    crashes: 0,
+    boots: 0,
+    duplicates: 0,
+    retries: 0,
+    calls: 0,
+};
+
+const TWO_STEPS: Left = Left { time: 2, ..NOTHING };
+
+impl Scenario {
+    /// A kill, while two replicas serve.
+    pub(super) const KILL: Self = Self {
+        name: "kill",
+        sends: &[1, 2],
+        more_sends: 0,
+        commands: &[Command::Kill],
+        left: TWO_STEPS,
+        absent: None,
+        eager: Some(0),
+        stalled: None,
+        given_first: false,
+        holds_fly: false,
+        warm: true,
+        slow: None,
+        foreign: None,
+        old: None,
+        suspended: None,
+        misses: None,
+    };
+
+    /// A command that is not restrictive, while two replicas serve.
+    pub(super) const PLAIN: Self = Self {
+        name: "plain",
+        sends: &[1, 1],
+        commands: &[Command::Plain],
+        left: TWO_STEPS,
+        ..Self::KILL
+    };
+
+    /// One of each.
+    pub(super) const BOTH: Self = Self {
+        name: "both",
+        commands: &[Command::Kill, Command::Plain],
+        given_first: true,
+        ..Self::PLAIN
+    };
+
+    /// Three replicas.
+    pub(super) const THREE: Self = Self {
+        name: "three",
+        sends: &[0, 1, 1],
+        given_first: true,
+        ..Self::KILL
+    };
+
+    /// The replica that is asked is slow itself.
+    pub(super) const LAGGING_API: Self = Self {
+        name: "lagging api",
+        sends: &[0, 1],
+        eager: None,
+        left: TWO_STEPS,
+        ..Self::KILL
+    };
+
+    /// The log may take a record twice.
+    pub(super) const DUPLICATES: Self = Self {
+        name: "duplicates",
+        sends: &[0, 2],
+        left: Left {
+            duplicates: 2,
+            ..TWO_STEPS
+        },
+        ..Self::KILL
+    };
+
+    /// The hold may take its time until the log has it.
+    pub(super) const SLOW_HOLD: Self = Self {
+        name: "slow hold",
+        sends: &[0, 1],
+        holds_fly: true,
+        ..Self::KILL
+    };
+
+    /// A clock is as slow as is allowed for.
+    pub(super) const DRIFT: Self = Self {
+        name: "drift",
+        sends: &[0, 2],
+        left: Left {
+            moments: 1,
+            ..TWO_STEPS
+        },
+        slow: Some(1),
+        ..Self::KILL
+    };
+
+    /// A host is suspended now and then.
+    pub(super) const SUSPENDED: Self = Self {
+        name: "suspended",
+        sends: &[0, 1],
+        suspended: Some(1),
+        ..Self::KILL
+    };
+
+    /// Processes die: the one that was asked, and others.
+    pub(super) const CRASH: Self = Self {
+        name: "crash",
+        sends: &[1, 1],
+        left: Left {
+            crashes: 1,
+            ..TWO_STEPS
+        },
+        ..Self::KILL
+    };
+
+    /// A replica boots from a stale projection during a kill.
+    pub(super) const BOOT: Self = Self {
+        name: "boot",
+        sends: &[1, 1],
+        left: Left {
+            crashes: 1,
+            boots: 1,
+            ..TWO_STEPS
+        },
+        absent: Some(1),
+        ..Self::KILL
+    };
+
+    /// The same where nobody has ticked yet.
+    pub(super) const COLD_BOOT: Self = Self {
+        name: "cold boot",
+        sends: &[0, 2],
+        warm: false,
+        ..Self::BOOT
+    };
+
+    /// A replica boots beside one that reads `control` but not `registry`.
+    pub(super) const BOOT_BESIDE: Self = Self {
+        name: "boot beside a lagging replica",
+        sends: &[1, 1, 1],
+        commands: &[Command::Plain],
+        left: Left {
+            boots: 1,
+            ..TWO_STEPS
+        },
+        absent: Some(2),
+        stalled: Some(1),
+        given_first: true,
+        ..Self::KILL
+    };
+
+    /// Records pass by a replica unread.
+    pub(super) const MISSED: Self = Self {
+        name: "missed records",
+        sends: &[0, 2],
+        misses: Some(1),
+        ..Self::KILL
+    };
+
+    /// The replica that was asked dies before its record; another one has folded the command, and is asked again; a third has not.
+    pub(super) const RETRY: Self = Self {
+        name: "retry",
+        sends: &[0, 1, 1],
+        commands: &[Command::Plain],
+        given_first: true,
+        left: Left {
+            crashes: 1,
+            retries: 1,
+            ..TWO_STEPS
+        },
+        ..Self::KILL
+    };
+
+    /// Calls that wait, and pauses before their write.
+    pub(super) const CALLS: Self = Self {
+        name: "calls",
+        sends: &[0, 2],
+        left: Left {
+            calls: 1,
+            ..TWO_STEPS
+        },
+        ..Self::KILL
+    };
+
+    /// A replica follows another log.
+    pub(super) const FOREIGN: Self = Self {
+        name: "foreign log",
+        sends: &[1, 1],
+        warm: false,
+        foreign: Some(1),
+        ..Self::PLAIN
+    };
+
+    /// A replica does not know the event's type.
+    pub(super) const OLD: Self = Self {
+        name: "old version",
+        sends: &[1, 1],
+        old: Some(1),
+        ..Self::KILL
+    };
+
+    /// With more time and ticks.
+    pub(super) fn larger(mut self) -> Self {
+        self.left.time += 1;
+        self.more_sends = 1;
+        self
+    }
+}
