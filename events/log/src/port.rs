@@ -86,7 +86,8 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     /// between the events. Offsets count from 0 without gaps. Waits while the engine is behind or away, without a limit of its own.
     /// Dropping the future does not call the batch back: it may be stored still.
     ///
-    /// Embedded engines do more: a batch is stored whole or not at all, at consecutive offsets.
+    /// Embedded engines do more: a batch is stored whole or not at all, at consecutive offsets; and less on `control`, where a batch
+    /// is only certain to survive a crash of the process.
     ///
     /// # Errors
     /// [`AppendError::Refused`]: certainly nothing is stored. [`AppendError::Unknown`]: all of the batch, or a part from its first

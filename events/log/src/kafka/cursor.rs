@@ -142,8 +142,9 @@ impl Cursor {
             Ok(Some(record)) if record.offset == self.next => self.accept(record),
             Ok(_) => self.failure = Some(CursorError::Broken(EngineError::new(Damaged(self.next)))),
             Err(error) if is_lost(&error) => self.failure = Some(CursorError::Lost),
-            // librdkafka goes on by itself once it can.
-            Err(error) => tracing::debug!(%error, "reading the log waits"),
+            // librdkafka goes on by itself once it can, and logs itself what is wrong with connections.
+            Err(error) if is_connection(&error) => tracing::debug!(%error, "reading the log waits"),
+            Err(error) => tracing::warn!(%error, "reading the log waits"),
         }
     }
 
@@ -176,6 +177,14 @@ fn is_lost(error: &KafkaError) -> bool {
                     | Code::UnknownTopicId
             )
         )
+}
+
+fn is_connection(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        error.rdkafka_error_code(),
+        Some(Code::BrokerTransportFailure | Code::AllBrokersDown | Code::Resolve | Code::OperationTimedOut)
+    )
 }
 
 /// A message as a record; `None` if it lacks what every message has.

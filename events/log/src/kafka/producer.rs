@@ -8,12 +8,13 @@ use parking_lot::{Mutex, RwLock};
 use rdkafka::{
     ClientConfig, ClientContext, Message as _,
     config::RDKafkaLogLevel,
-    error::KafkaError,
+    error::{KafkaError, RDKafkaErrorCode},
     producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer},
 };
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch},
     task::unconstrained,
+    time::timeout,
 };
 
 use super::context::Context;
@@ -29,6 +30,8 @@ const EVENT_WEIGHT: usize = 1 << 10;
 
 /// How long a new producer may take to hear of the brokers before they are left to librdkafka.
 const STARTING: Duration = Duration::from_secs(3);
+/// How long after a fatal error the rest is looked for once more.
+const PURGE_AGAIN: Duration = Duration::from_millis(200);
 /// How long closing waits for acknowledgements. What has none by then is answered as unknown.
 const CLOSING: Duration = Duration::from_secs(10);
 
@@ -61,8 +64,11 @@ struct Event {
 struct Generation(Option<ThreadedProducer<Deliveries>>);
 
 /// Hears of every event that was stored, or was not.
-#[derive(Debug)]
-struct Deliveries;
+#[derive(Debug, Default)]
+struct Deliveries {
+    /// Whether there was a fatal error.
+    dead: watch::Sender<bool>,
+}
 
 /// An append that waits for its acknowledgements.
 #[derive(Debug)]
@@ -121,9 +127,7 @@ impl Producer {
         let pending = Arc::new(Pending::new(events.len(), answer, room));
         let generation = self.hand_over(partition, &events, &pending)?;
         drop((events, pending));
-        let outcome = answered
-            .await
-            .unwrap_or_else(|_| Err(EngineError::new("the producer is gone")));
+        let outcome = generation.outcome(answered).await;
         if outcome.is_err() {
             self.retire_if_dead(&generation);
         }
@@ -202,7 +206,7 @@ impl Producer {
 
 impl Generation {
     fn new(config: &ClientConfig, topic: &str) -> Result<Self, KafkaError> {
-        let producer: ThreadedProducer<Deliveries> = config.create_with_context(Deliveries)?;
+        let producer: ThreadedProducer<Deliveries> = config.create_with_context(Deliveries::default())?;
         let (starting, topic) = (producer.clone(), topic.to_owned());
         // librdkafka asks for a producer's id when it has heard of the brokers, and of the one it is connected to; else half a second
         // later. So it is made to ask at once.
@@ -236,7 +240,40 @@ impl Generation {
         Ok(())
     }
 
-    fn fatal_error(&self) -> Option<(rdkafka::types::RDKafkaErrorCode, String)> {
+    /// How an append went. After a fatal error, librdkafka may keep what it has for ever: it is made to let go of it.
+    async fn outcome(
+        self: &Arc<Self>,
+        mut answered: oneshot::Receiver<Result<Offset, EngineError>>,
+    ) -> Result<Offset, EngineError> {
+        let answer = tokio::select! {
+            biased;
+            answer = &mut answered => answer,
+            () = self.died() => loop {
+                let generation = Arc::clone(self);
+                thread::spawn(move || generation.purge());
+                if let Ok(answer) = timeout(PURGE_AGAIN, &mut answered).await {
+                    break answer;
+                }
+            },
+        };
+        answer.unwrap_or_else(|_| Err(EngineError::new("the producer is gone")))
+    }
+
+    /// Completes after a fatal error.
+    async fn died(&self) {
+        let Some(producer) = &self.0 else { return };
+        let mut dead = producer.context().dead.subscribe();
+        // The sender is `self`'s.
+        let _ = dead.wait_for(|dead| *dead).await;
+    }
+
+    fn purge(&self) {
+        if let Some(producer) = &self.0 {
+            producer.purge(PurgeConfig::default().queue().inflight());
+        }
+    }
+
+    fn fatal_error(&self) -> Option<(RDKafkaErrorCode, String)> {
         self.0.as_ref()?.client().fatal_error()
     }
 
@@ -250,7 +287,7 @@ impl Generation {
                 events,
                 "the log was closed before Kafka acknowledged all that was appended"
             );
-            producer.purge(PurgeConfig::default().queue().inflight());
+            self.purge();
             // Has what was purged answered.
             let _ = producer.flush(CLOSING);
         }
@@ -277,6 +314,9 @@ impl ClientContext for Deliveries {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
+            self.dead.send_replace(true);
+        }
         Context.error(error, reason);
     }
 }

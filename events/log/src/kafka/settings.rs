@@ -219,3 +219,98 @@ fn readable(path: &Path) -> Result<String, OpenError> {
         rule: "the paths of files must be UTF-8",
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::Password;
+
+    fn settings(tls: Option<Tls>, sasl: Option<Sasl>) -> Result<Settings, OpenError> {
+        let options = KafkaOptions {
+            tls,
+            sasl,
+            ..KafkaOptions::default()
+        };
+        Settings::new(&Place::parse("broker:9092/onedoor").unwrap(), &options)
+    }
+
+    fn by_password(mechanism: PasswordMechanism) -> Sasl {
+        Sasl::Password {
+            mechanism,
+            user: "onedoor".to_owned(),
+            password: Password::new("hunter2"),
+        }
+    }
+
+    fn by_token() -> Sasl {
+        Sasl::OAuthBearer {
+            token_endpoint: "https://idp.example/token".to_owned(),
+            client_id: "onedoor".to_owned(),
+            client_secret: Password::new("hunter2"),
+            scope: None,
+        }
+    }
+
+    #[test]
+    fn the_protocol_goes_by_what_is_set_and_no_secret_is_shown_in_plain_text() {
+        use PasswordMechanism::{Plain, ScramSha256, ScramSha512};
+        let tls = || Some(Tls::default());
+        for (tls, sasl, protocol) in [
+            (None, None, Some("plaintext")),
+            (tls(), None, Some("ssl")),
+            (None, Some(by_password(ScramSha256)), Some("sasl_plaintext")),
+            (tls(), Some(by_password(ScramSha512)), Some("sasl_ssl")),
+            (tls(), Some(by_password(Plain)), Some("sasl_ssl")),
+            (tls(), Some(by_token()), Some("sasl_ssl")),
+            (None, Some(by_password(Plain)), None),
+            (None, Some(by_token()), None),
+        ] {
+            let made = settings(tls, sasl.clone());
+            match protocol {
+                Some(protocol) => {
+                    let made = made.unwrap();
+                    for config in [made.plain(), made.producer(), made.consumer()] {
+                        assert_eq!(config.get("security.protocol"), Some(protocol), "{sasl:?}");
+                    }
+                }
+                None => assert!(
+                    matches!(made, Err(OpenError::InvalidOption { option: "sasl", .. })),
+                    "{sasl:?}"
+                ),
+            }
+        }
+    }
+
+    #[test]
+    fn librdkafka_takes_every_setting() {
+        for sasl in [
+            None,
+            Some(by_password(PasswordMechanism::Plain)),
+            Some(by_token()),
+        ] {
+            let made = settings(Some(Tls::default()), sasl).unwrap();
+            for config in [made.plain(), made.producer(), made.consumer()] {
+                config.create_native_config().unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn secrets_are_not_printed() {
+        for sasl in [by_password(PasswordMechanism::ScramSha512), by_token()] {
+            assert!(!format!("{sasl:?}").contains("hunter2"));
+            let made = settings(Some(Tls::default()), Some(sasl)).unwrap();
+            assert!(!format!("{made:?}").contains("hunter2"));
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_named() {
+        let tls = Tls {
+            ca: Some("/nowhere/ca.pem".into()),
+            client: None,
+        };
+        let error = settings(Some(tls), None).unwrap_err();
+        assert!(matches!(error, OpenError::Io { path, .. } if path == Path::new("/nowhere/ca.pem")));
+    }
+}

@@ -232,3 +232,165 @@ fn retention(stream: Stream, denials_bytes: u64) -> Vec<Rule> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(stream: Stream, brokers: u32) -> TopicSpec {
+        TopicSpec::of(stream, brokers, 256 << 20, &KafkaOptions::default())
+    }
+
+    /// A topic that is just as a new one.
+    fn as_made(spec: &TopicSpec) -> Found {
+        let settings = spec.settings();
+        Found {
+            partitions: spec.partitions,
+            replication: spec.replication,
+            settings: settings
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+        }
+    }
+
+    fn setting<'a>(spec: &'a TopicSpec, name: &str) -> Option<&'a str> {
+        spec.settings()
+            .find(|(setting, _)| *setting == name)
+            .map(|(_, value)| value)
+    }
+
+    #[test]
+    fn replication_goes_by_what_there_is_and_what_is_wanted() {
+        for (brokers, wanted, replication, in_sync, is_lesser) in [
+            (0, None, 1, "1", true),
+            (1, None, 1, "1", true),
+            (2, None, 2, "1", true),
+            (3, None, 3, "2", false),
+            (9, None, 3, "2", false),
+            (1, Some(3), 3, "2", false),
+            (9, Some(5), 5, "2", false),
+            (9, Some(1), 1, "1", true),
+        ] {
+            let options = KafkaOptions {
+                replication: wanted,
+                ..KafkaOptions::default()
+            };
+            let spec = TopicSpec::of(Stream::Registry, brokers, 1, &options);
+            let is = (
+                spec.replication,
+                setting(&spec, "min.insync.replicas"),
+                spec.is_lesser(),
+            );
+            assert_eq!(
+                is,
+                (replication, Some(in_sync), is_lesser),
+                "{brokers} {wanted:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_cap_is_made_of_segments_that_kafka_allows() {
+        for (cap, segment) in [
+            (0, 1 << 20),
+            (1 << 20, 1 << 20),
+            (256 << 20, 32 << 20),
+            (u64::MAX, 1 << 30),
+        ] {
+            let spec = TopicSpec::of(Stream::Denials, 1, cap, &KafkaOptions::default());
+            assert_eq!(
+                setting(&spec, "segment.bytes"),
+                Some(&*segment.to_string()),
+                "{cap}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_topic_as_it_is_made_has_no_fault_and_any_other_is_told_with_a_way_out() {
+        for stream in Stream::ALL {
+            for brokers in [1, 3] {
+                let spec = spec(stream, brokers);
+                assert_eq!(spec.faults(&as_made(&spec)), []);
+                assert_eq!(spec.while_filled().faults(&as_made(&spec.while_filled())), []);
+            }
+        }
+        let wrong: [(Stream, &str, Option<&str>, &str); 9] = [
+            (
+                Stream::Registry,
+                "cleanup.policy",
+                Some("compact,delete"),
+                "delete",
+            ),
+            (Stream::Registry, "retention.ms", Some("1"), "-1"),
+            (Stream::Audit, "retention.bytes", Some("1"), "-1"),
+            (Stream::Audit, "min.insync.replicas", Some("1"), "2 or more"),
+            (
+                Stream::Audit,
+                "max.message.bytes",
+                Some("many"),
+                "4194304 or more",
+            ),
+            (Stream::Audit, "message.timestamp.type", None, "LogAppendTime"),
+            (Stream::Denials, "retention.bytes", Some("-1"), "1 or more"),
+            (
+                Stream::Control,
+                "retention.ms",
+                Some("3599999"),
+                "3600000 to 604800000",
+            ),
+            (
+                Stream::Control,
+                "retention.ms",
+                Some("604800001"),
+                "3600000 to 604800000",
+            ),
+        ];
+        for (stream, name, value, wanted) in wrong {
+            let spec = spec(stream, 3);
+            let mut found = as_made(&spec);
+            found.settings.remove(name);
+            found
+                .settings
+                .extend(value.map(|value| (name.to_owned(), value.to_owned())));
+            let faults = spec.faults(&found);
+            let [fault] = &*faults else {
+                panic!("{name}: {faults:?}")
+            };
+            assert_eq!((fault.setting, &*fault.wanted), (name, wanted));
+            assert_eq!(fault.found, value.unwrap_or("not told"));
+            assert!(fault.way_out.contains(name), "{fault}");
+        }
+    }
+
+    #[test]
+    fn more_is_allowed_where_it_does_no_harm() {
+        for (stream, name, value) in [
+            (Stream::Registry, "min.insync.replicas", "3"),
+            (Stream::Registry, "max.message.bytes", "8388608"),
+            (Stream::Denials, "retention.bytes", "1"),
+            (Stream::Denials, "retention.ms", "1000"),
+            (Stream::Control, "retention.ms", "3600000"),
+            (Stream::Control, "segment.ms", "1"),
+        ] {
+            let spec = spec(stream, 3);
+            let mut found = as_made(&spec);
+            found.replication += 2;
+            found.settings.insert(name.to_owned(), value.to_owned());
+            assert_eq!(spec.faults(&found), [], "{stream} {name}");
+        }
+    }
+
+    #[test]
+    fn what_is_being_filled_is_no_log_and_what_is_sealed_is_one() {
+        for stream in Stream::FACTS {
+            let spec = spec(stream, 1);
+            let filling = as_made(&spec.while_filled());
+            assert!(
+                !TopicSpec::is_sealed(&filling) && !spec.faults(&filling).is_empty(),
+                "{stream}"
+            );
+            assert!(TopicSpec::is_sealed(&as_made(&spec)));
+        }
+    }
+}

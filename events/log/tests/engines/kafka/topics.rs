@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use onedoor_log::{KafkaOptions, OpenError, Options, ReadError, Stream, Tail};
+use bytes::Bytes;
+use onedoor_log::{AppendError, KafkaOptions, MAX_EVENT_BYTES, OpenError, Options, ReadError, Stream, Tail};
 use rdkafka::admin::{AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication};
 
 use tokio::sync::oneshot;
@@ -232,14 +233,15 @@ async fn a_topic_that_was_made_anew_is_noticed() {
     }
 }
 
-/// A batch that Kafka will never take ends a producer, as later ones must not overtake it. The next append has another.
+/// What Kafka will never take ends a producer, as nothing may overtake it: of the append, none is stored after it. The next append
+/// has another producer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn appends_go_on_after_one_that_kafka_refuses() {
+async fn nothing_overtakes_what_kafka_refuses_and_appends_go_on() {
     let topics = Topics::new();
     let log = open(&topics, Options::default()).await;
     append(&log, Stream::Audit, one("before")).await;
     let name = topics.name(Stream::Audit);
-    let alter = AlterConfig::new(ResourceSpecifier::Topic(&name)).set("max.message.bytes", "1000");
+    let alter = AlterConfig::new(ResourceSpecifier::Topic(&name)).set("max.message.bytes", "950000");
     topics
         .admin()
         .alter_configs([&alter], &admin_options())
@@ -248,11 +250,19 @@ async fn appends_go_on_after_one_that_kafka_refuses() {
         .as_ref()
         .unwrap();
     let refused = async {
-        // Brokers hear of it a moment later.
-        while log.append(Stream::Audit, P0, batch(0, 1, 10_000)).await.is_ok() {}
+        loop {
+            // Large enough to be sent apart from those after it.
+            let events = [vec![Bytes::from(vec![b'x'; MAX_EVENT_BYTES])], batch(0, 100, 10)].concat();
+            let before = log.bounds(Stream::Audit, P0).await.unwrap().end;
+            let outcome = log.append(Stream::Audit, P0, events).await;
+            // Brokers hear of the new limit a moment later.
+            if let Err(error) = outcome {
+                assert!(matches!(error, AppendError::Unknown(_)), "{error:?}");
+                return before;
+            }
+        }
     };
-    in_time(refused).await;
-    let end = log.bounds(Stream::Audit, P0).await.unwrap().end;
+    let end = in_time(refused).await;
     assert_eq!(in_time(append(&log, Stream::Audit, one("after"))).await, end.0);
 }
 
