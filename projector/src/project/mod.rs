@@ -7,11 +7,12 @@ use onedoor_log::{Record, Stream};
 use onedoor_model::{
     audit::{AuditEvent, DenialEvent},
     envelope::{Envelope, Unreadable},
-    ids::Offset,
+    ids::{Offset, Revision},
     registry::{FoldError, State},
 };
 
 pub(crate) use self::registry::{RegistryEntry, Touched};
+use crate::rows::state::KeptState;
 
 /// Reads the records of one partition, in order.
 #[derive(Debug)]
@@ -51,23 +52,37 @@ pub enum Halt {
 }
 
 impl Projection {
-    /// A projection that has read nothing yet; none of a stream that holds no facts.
-    pub(crate) fn of(stream: Stream) -> Option<Self> {
+    /// A projection that has read nothing yet, but what is in a kept state; none of a stream that holds no facts.
+    pub(crate) fn of(stream: Stream, kept: Option<KeptState>) -> Option<Self> {
         match stream {
-            Stream::Registry => Some(Self::Registry(Box::default())),
+            Stream::Registry => Some(Self::Registry(Box::new(
+                kept.map_or_else(State::default, |kept| kept.state),
+            ))),
             Stream::Audit => Some(Self::Audit),
             Stream::Denials => Some(Self::Denials),
             Stream::Control => None,
         }
     }
 
-    /// The first record to read, when everything before `stored` is in the tables already. The registry's state is in no table: it
-    /// is folded from the beginning.
+    /// The first record to read, when everything before `stored` is in the tables already. The registry's state may be behind them.
     pub(crate) fn start(&self, stored: Offset) -> Offset {
         match self {
             Self::Registry(state) => state.revision().map_or(Offset(0), Offset::next),
             Self::Audit | Self::Denials => stored,
         }
+    }
+
+    /// The registry's state, where this is its projection.
+    pub(crate) fn state(&self) -> Option<&State> {
+        match self {
+            Self::Registry(state) => Some(state),
+            Self::Audit | Self::Denials => None,
+        }
+    }
+
+    /// The revision of the registry's state.
+    pub(crate) fn revision(&self) -> Option<Revision> {
+        self.state()?.revision()
     }
 
     /// Reads the next record.

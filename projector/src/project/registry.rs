@@ -99,7 +99,8 @@ impl RegistryEntry {
             | Change::IssuerDistrusted(_)
             | Change::SettingsChanged(_)
             | Change::LogRestored(_)
-            | Change::RestoreAccepted(_)) => serde_json::to_string(change),
+            | Change::RestoreAccepted(_)
+            | Change::ReplicaJoined(_)) => serde_json::to_string(change),
         }
     }
 }
@@ -110,6 +111,7 @@ impl Subject {
             Change::LogCreated(created) => Self::other(Aggregate::Log, &created.log),
             Change::LogRestored(restored) => Self::other(Aggregate::Log, &restored.log),
             Change::RestoreAccepted(accepted) => Self::other(Aggregate::Log, &accepted.log),
+            Change::ReplicaJoined(joined) => Self::other(Aggregate::Log, &joined.boot),
             Change::ServerRegistered(submitted) | Change::ServerUpdated(submitted) => {
                 let slug = match after.server(submitted.server) {
                     Some(server) => Some(server.slug.clone()),
@@ -207,7 +209,10 @@ fn won(before: &State, envelope: &Envelope<RegistryEvent>, verdict: &Verdict) ->
 fn touched(state: &State, change: &Change) -> Vec<Touched> {
     let server = |id| state.server(id).cloned().map(Touched::Server);
     let rows = match change {
-        Change::LogCreated(_) | Change::LogRestored(_) | Change::RestoreAccepted(_) => [None, None],
+        Change::LogCreated(_)
+        | Change::LogRestored(_)
+        | Change::RestoreAccepted(_)
+        | Change::ReplicaJoined(_) => [None, None],
         Change::ServerRegistered(submitted) | Change::ServerUpdated(submitted) => {
             let id = submitted.server;
             let latest = state.server(id).and_then(|server| server.latest()).cloned();

@@ -31,6 +31,7 @@ pub(super) async fn write(
         AuditEvent::ToolCallCompleted(completed) => {
             self::completed(connection, partition, step, completed).await
         }
+        AuditEvent::DispatchedLate(_) => Ok(()),
         AuditEvent::BootClosed(closed) => boots::closed(connection, seen, partition, step, closed).await,
     }
 }

@@ -1,16 +1,11 @@
-//! The store in SQLite: the one place that knows its SQL.
+//! The store in SQLite.
 
 mod advance;
-mod boots;
-mod calls;
-mod column;
-mod denials;
 mod digest;
-mod history;
+mod execute;
 mod open;
-mod registry;
-mod select_calls;
-mod select_history;
+mod select;
+mod write;
 
 #[cfg(test)]
 mod tests;
@@ -18,129 +13,82 @@ mod tests;
 use std::path::Path;
 
 use onedoor_log::{Partition, Stream};
-use onedoor_model::ids::{BootId, Digest, LogId, Offset};
+use onedoor_model::ids::{BootId, LogId, Offset};
 use sqlx::SqlitePool;
 
-pub(crate) use self::advance::Advance;
 use crate::{
     error::{OpenError, QueryError, StoreError},
-    progress::Progress,
     project::Step,
     query::{CallQuery, CallRow, HistoryQuery, HistoryRow, OpenBoot, Page},
+    rows::{
+        digest::TableDigest,
+        offsets::{Advance, Move},
+        state::Frozen,
+    },
 };
 
 /// A projection in an SQLite file. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Store {
+pub(crate) struct Database {
     /// One connection: SQLite has one writer at a time, and here they queue without polling.
     writer: SqlitePool,
     /// Connections that cannot write. Under WAL they neither wait for the writer nor make it wait.
     readers: SqlitePool,
-    progress: Progress,
 }
 
-impl Store {
-    /// Opens the store in a file, made if it is not there (mode 0600, in a folder of mode 0700), and brings its tables up to date.
-    ///
-    /// # Errors
-    /// [`OpenError`]
-    pub async fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        let (writer, readers) = open::open(path.as_ref()).await?;
-        Ok(Self {
-            writer,
-            readers,
-            progress: Progress::default(),
-        })
+impl Database {
+    pub(crate) async fn open(path: &Path) -> Result<Self, OpenError> {
+        let (writer, readers) = open::open(path).await?;
+        Ok(Self { writer, readers })
     }
 
-    /// The first offset that is not projected yet. 0 for a partition that nobody has followed.
-    ///
-    /// # Errors
-    /// [`StoreError`]
-    pub async fn position(&self, stream: Stream, partition: Partition) -> Result<Offset, StoreError> {
-        Ok(advance::position(&mut *self.readers.acquire().await?, stream, partition).await?)
+    pub(crate) async fn positions(&self) -> Result<Vec<(Stream, Partition, Offset)>, StoreError> {
+        Ok(select::positions(&self.readers).await?)
     }
 
-    /// The log that it is a projection of; none before it has followed one.
-    ///
-    /// # Errors
-    /// [`StoreError`]
-    pub async fn log(&self) -> Result<Option<LogId>, StoreError> {
-        Ok(advance::log(&mut *self.readers.acquire().await?).await?)
+    pub(crate) async fn log(&self) -> Result<Option<LogId>, StoreError> {
+        Ok(select::log(&self.readers).await?)
     }
 
-    /// Completes once the record at `offset` is projected by a projector of this store or its clones. Where none runs, never: wait
-    /// with a deadline. Cancel-safe.
-    pub async fn reached(&self, stream: Stream, partition: Partition, offset: Offset) {
-        self.progress.reached(stream, partition, offset).await;
+    pub(crate) async fn state(&self) -> Result<Option<Frozen>, StoreError> {
+        Ok(select::state(&self.readers).await?)
     }
 
-    /// Calls, the newest first.
-    ///
-    /// # Errors
-    /// [`QueryError`]
-    pub async fn calls(&self, query: &CallQuery) -> Result<Page<CallRow>, QueryError> {
-        select_calls::select(&self.readers, query).await
+    pub(crate) async fn calls(&self, query: &CallQuery) -> Result<Page<CallRow>, QueryError> {
+        select::calls(&self.readers, query).await
     }
 
-    /// The history of a server, the oldest event first. Commands that were refused are in it.
-    ///
-    /// # Errors
-    /// [`QueryError`]
-    pub async fn history(&self, query: &HistoryQuery) -> Result<Page<HistoryRow>, QueryError> {
-        select_history::select(&self.readers, query).await
+    pub(crate) async fn history(&self, query: &HistoryQuery) -> Result<Page<HistoryRow>, QueryError> {
+        select::history(&self.readers, query).await
     }
 
-    /// The boots that nobody has closed, but for the given one, oldest first. Whoever closes them must first have waited until
-    /// everything in the audit is projected ([`Store::reached`]).
-    ///
-    /// # Errors
-    /// [`StoreError`]
-    pub async fn open_boots(&self, except: BootId) -> Result<Vec<OpenBoot>, StoreError> {
-        Ok(boots::open(&self.readers, except).await?)
+    pub(crate) async fn open_boots(&self, except: BootId) -> Result<Vec<OpenBoot>, StoreError> {
+        Ok(select::open_boots(&self.readers, except).await?)
     }
 
-    /// A digest of every row, in an order of their own: equal for equal projections, however they came about.
-    ///
-    /// # Errors
-    /// [`StoreError`]
-    pub async fn digest(&self) -> Result<Digest, StoreError> {
-        Ok(digest::digest(&self.readers).await?)
+    pub(crate) async fn digests(&self) -> Result<Vec<TableDigest>, StoreError> {
+        Ok(digest::digests(&self.readers).await?)
     }
 
-    /// Lets go of the file. Clones cannot be used any more.
-    pub async fn close(&self) {
+    pub(crate) async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
     }
 
-    /// Makes this a projection of `log`, if it is none yet, and says of which log it is one.
     pub(crate) async fn adopt(&self, log: LogId) -> Result<LogId, StoreError> {
         Ok(advance::adopt(&mut *self.writer.acquire().await?, log).await?)
     }
 
-    /// Makes sure that a partition can be advanced, and says where it stands.
     pub(crate) async fn enlist(&self, stream: Stream, partition: Partition) -> Result<Offset, StoreError> {
-        let position = advance::enlist(&mut *self.writer.acquire().await?, stream, partition).await?;
-        self.progress.publish(stream, partition, position);
-        Ok(position)
+        Ok(advance::enlist(&mut *self.writer.acquire().await?, stream, partition).await?)
     }
 
-    /// Writes the rows of `steps` and moves the partition from `from` to `next`, both or neither.
     pub(crate) async fn advance(
         &self,
-        stream: Stream,
-        partition: Partition,
-        from: Offset,
-        next: Offset,
+        to: Move,
         steps: &[Step],
+        state: Option<&Frozen>,
     ) -> Result<Advance, StoreError> {
-        let advance = advance::advance(&self.writer, stream, partition, from, next, steps).await?;
-        let position = match advance {
-            Advance::Done => next,
-            Advance::Elsewhere(position) => position,
-        };
-        self.progress.publish(stream, partition, position);
-        Ok(advance)
+        Ok(advance::advance(&self.writer, to, steps, state).await?)
     }
 }

@@ -12,12 +12,20 @@ use uuid::Uuid;
 
 use crate::{
     scene::{Scene, all, limit, of},
-    support::P0,
+    support::{Engine, P0},
 };
 
-#[tokio::test]
-async fn a_row_says_who_called_what_and_how_it_ended() {
-    let mut scene = Scene::new().await;
+on_both! {
+    a_row_says_who_called_what_and_how_it_ended,
+    every_filter_finds_its_calls_and_no_others,
+    a_range_holds_its_beginning_and_not_its_end,
+    pages_follow_each_other,
+    a_cursor_of_another_list_is_refused,
+    a_slug_may_have_meant_several_servers,
+}
+
+async fn a_row_says_who_called_what_and_how_it_ended(engine: Engine) {
+    let mut scene = Scene::new(engine).await;
     let server = ServerId(Uuid::now_v7());
     let call = scene.writer.call(server, "finance", "pay", "ada").await;
     let open = scene.calls(all()).await.remove(0);
@@ -67,9 +75,8 @@ async fn a_row_says_who_called_what_and_how_it_ended() {
     assert_eq!(serde_json::from_value::<CallRow>(json).unwrap(), row);
 }
 
-#[tokio::test]
-async fn every_filter_finds_its_calls_and_no_others() {
-    let mut scene = Scene::new().await;
+async fn every_filter_finds_its_calls_and_no_others(engine: Engine) {
+    let mut scene = Scene::new(engine).await;
     let [finance, hr] = [ServerId(Uuid::now_v7()), ServerId(Uuid::now_v7())];
     let writer = &mut scene.writer;
     let pay = writer.call(finance, "finance", "pay", "ada").await;
@@ -131,9 +138,8 @@ async fn every_filter_finds_its_calls_and_no_others() {
     assert_eq!((denied.server.as_deref(), denied.server_id), (Some("hr"), None));
 }
 
-#[tokio::test]
-async fn a_range_holds_its_beginning_and_not_its_end() {
-    let mut scene = Scene::new().await;
+async fn a_range_holds_its_beginning_and_not_its_end(engine: Engine) {
+    let mut scene = Scene::new(engine).await;
     let call = scene
         .writer
         .call(ServerId(Uuid::now_v7()), "finance", "pay", "ada")
@@ -158,9 +164,8 @@ async fn a_range_holds_its_beginning_and_not_its_end() {
 }
 
 /// Pages of every size give every call once, the newest first, whatever is appended meanwhile.
-#[tokio::test]
-async fn pages_follow_each_other() {
-    let mut scene = Scene::new().await;
+async fn pages_follow_each_other(engine: Engine) {
+    let mut scene = Scene::new(engine).await;
     let server = ServerId(Uuid::now_v7());
     let mut calls = Vec::new();
     for round in 0..7 {
@@ -201,9 +206,8 @@ async fn pages_follow_each_other() {
     }
 }
 
-#[tokio::test]
-async fn a_cursor_of_another_list_is_refused() {
-    let mut scene = Scene::new().await;
+async fn a_cursor_of_another_list_is_refused(engine: Engine) {
+    let mut scene = Scene::new(engine).await;
     let (server, _) = scene.writer.register("finance").await;
     scene
         .writer
@@ -238,9 +242,8 @@ async fn a_cursor_of_another_list_is_refused() {
 }
 
 /// A slug finds what went by it at the time. An id finds one server only, its refusals too, though they name it by slug.
-#[tokio::test]
-async fn a_slug_may_have_meant_several_servers() {
-    let mut scene = Scene::new().await;
+async fn a_slug_may_have_meant_several_servers(engine: Engine) {
+    let mut scene = Scene::new(engine).await;
     let writer = &mut scene.writer;
     let before = writer.deny("finance", "pay", "eve", 0).await;
     let (first, registered) = writer.register("finance").await;

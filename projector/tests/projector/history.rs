@@ -9,12 +9,15 @@ use onedoor_projector::{Aggregate, HistoryQuery, ServerSelector, VerdictKind};
 
 use crate::{
     scene::{Scene, limit},
-    support::manifest,
+    support::{Engine, manifest},
 };
 
-#[tokio::test]
-async fn a_history_says_what_lost_and_to_what() {
-    let mut scene = Scene::new().await;
+on_both! {
+    a_history_says_what_lost_and_to_what,
+}
+
+async fn a_history_says_what_lost_and_to_what(engine: Engine) {
+    let mut scene = Scene::new(engine).await;
     let writer = &mut scene.writer;
     let (server, registered) = writer.register("finance").await;
     writer.register("hr").await;

@@ -10,12 +10,16 @@ use uuid::Uuid;
 
 use crate::{
     scene::{Scene, all},
-    support::{P0, Writer, called},
+    support::{Engine, P0, Writer, called},
 };
 
-#[tokio::test]
-async fn the_first_outcome_counts_and_an_early_one_too() {
-    let mut scene = Scene::new().await;
+on_both! {
+    the_first_outcome_counts_and_an_early_one_too,
+    a_closed_boot_leaves_no_call_open,
+}
+
+async fn the_first_outcome_counts_and_an_early_one_too(engine: Engine) {
+    let mut scene = Scene::new(engine).await;
     let writer = &mut scene.writer;
     let server = ServerId(Uuid::now_v7());
     let twice = writer.call(server, "finance", "pay", "ada").await;
@@ -54,9 +58,8 @@ async fn the_first_outcome_counts_and_an_early_one_too() {
     );
 }
 
-#[tokio::test]
-async fn a_closed_boot_leaves_no_call_open() {
-    let mut scene = Scene::new().await;
+async fn a_closed_boot_leaves_no_call_open(engine: Engine) {
+    let mut scene = Scene::new(engine).await;
     let server = ServerId(Uuid::now_v7());
     let mut dead = Writer::new(&scene.log, "replica-2");
     scene.writer.open().await;

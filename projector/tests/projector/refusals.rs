@@ -9,18 +9,29 @@ use sqlx::{ConnectOptions as _, Connection as _, sqlite::SqliteConnectOptions};
 
 use crate::{
     story,
-    support::{P0, Projector, Room, Writer, caught_up, memory, soon},
+    support::{Engine, P0, Projector, Room, Writer, caught_up, memory, soon},
 };
+
+on_both! {
+    another_log_is_refused,
+    a_log_that_was_made_anew_is_refused,
+    a_log_that_was_cut_is_refused,
+    a_log_that_begins_with_something_else_is_refused,
+    an_event_that_is_not_understood_stops_everything,
+    bytes_that_are_no_event_stop_everything,
+    denials_that_are_gone_are_passed_over,
+    a_log_that_is_closed_ends_it,
+    it_waits_for_the_log_to_begin,
+}
 
 async fn refused(log: &Arc<dyn EventLog>, store: &Store) -> ProjectorError {
     Projector::start(log, store).end().await.unwrap_err()
 }
 
-#[tokio::test]
-async fn another_log_is_refused() {
+async fn another_log_is_refused(engine: Engine) {
     let log = memory().await;
     Writer::begin(&log).await;
-    let room = Room::of(&log).await;
+    let room = Room::of(engine, &log).await;
     let other = memory().await;
     Writer::begin(&other).await.open().await;
     let error = refused(&other, &room.store).await;
@@ -33,11 +44,10 @@ async fn another_log_is_refused() {
     );
 }
 
-#[tokio::test]
-async fn a_log_that_was_made_anew_is_refused() {
+async fn a_log_that_was_made_anew_is_refused(engine: Engine) {
     let log = memory().await;
     Writer::begin(&log).await;
-    let room = Room::of(&log).await;
+    let room = Room::of(engine, &log).await;
     let error = refused(&memory().await, &room.store).await;
     assert!(
         matches!(
@@ -53,8 +63,7 @@ async fn a_log_that_was_made_anew_is_refused() {
 }
 
 /// The same log, without its last events.
-#[tokio::test]
-async fn a_log_that_was_cut_is_refused() {
+async fn a_log_that_was_cut_is_refused(engine: Engine) {
     for stream in [Stream::Registry, Stream::Audit] {
         let log = memory().await;
         let mut writer = Writer::begin(&log).await;
@@ -74,7 +83,7 @@ async fn a_log_that_was_cut_is_refused() {
                 writer.open().await;
             }
         }
-        let room = Room::of(&log).await;
+        let room = Room::of(engine, &log).await;
         let error = refused(&cut, &room.store).await;
         assert!(
             matches!(error, ProjectorError::LogCut { stream: cut, .. } if cut == stream),
@@ -84,11 +93,10 @@ async fn a_log_that_was_cut_is_refused() {
     }
 }
 
-#[tokio::test]
-async fn a_log_that_begins_with_something_else_is_refused() {
+async fn a_log_that_begins_with_something_else_is_refused(engine: Engine) {
     let log = memory().await;
     Writer::new(&log, "replica-1").register("finance").await;
-    let error = refused(&log, &Room::new().await.store).await;
+    let error = refused(&log, &Room::new(engine).await.store).await;
     let ProjectorError::Halted {
         offset: Offset(0),
         source: Halt::Fold(FoldError::NoBeginning),
@@ -100,8 +108,7 @@ async fn a_log_that_begins_with_something_else_is_refused() {
 }
 
 /// It stops before the event, with all that comes before it.
-#[tokio::test]
-async fn an_event_that_is_not_understood_stops_everything() {
+async fn an_event_that_is_not_understood_stops_everything(engine: Engine) {
     for stream in Stream::FACTS {
         let log = memory().await;
         let mut writer = Writer::begin(&log).await;
@@ -117,7 +124,7 @@ async fn an_event_that_is_not_understood_stops_everything() {
         writer.open().await;
         writer.deny("finance", "pay", "eve", 1).await;
 
-        let room = Room::new().await;
+        let room = Room::new(engine).await;
         for _ in 0..2 {
             let error = refused(&log, &room.store).await;
             let ProjectorError::Halted {
@@ -139,12 +146,11 @@ async fn an_event_that_is_not_understood_stops_everything() {
     }
 }
 
-#[tokio::test]
-async fn bytes_that_are_no_event_stop_everything() {
+async fn bytes_that_are_no_event_stop_everything(engine: Engine) {
     let log = memory().await;
     let writer = Writer::begin(&log).await;
     writer.append(Stream::Audit, b"{}".to_vec()).await;
-    let error = refused(&log, &Room::new().await.store).await;
+    let error = refused(&log, &Room::new(engine).await.store).await;
     assert!(
         matches!(
             error,
@@ -158,8 +164,7 @@ async fn bytes_that_are_no_event_stop_everything() {
 }
 
 /// The oldest denials go when there are too many: what is left is projected.
-#[tokio::test]
-async fn denials_that_are_gone_are_passed_over() {
+async fn denials_that_are_gone_are_passed_over(engine: Engine) {
     let options = Options {
         denials_bytes: 2_000,
         ..Options::default()
@@ -167,7 +172,7 @@ async fn denials_that_are_gone_are_passed_over() {
     let log = onedoor_log::open_with("memory://", options).await.unwrap();
     let mut writer = Writer::begin(&log).await;
     writer.deny("finance", "pay", "first", 1).await;
-    let room = Room::of(&log).await;
+    let room = Room::of(engine, &log).await;
     for _ in 0..20 {
         writer.deny("finance", "pay", "eve", 1).await;
     }
@@ -190,11 +195,10 @@ async fn denials_that_are_gone_are_passed_over() {
     projector.stop().await.unwrap();
 }
 
-#[tokio::test]
-async fn a_log_that_is_closed_ends_it() {
+async fn a_log_that_is_closed_ends_it(engine: Engine) {
     let log = memory().await;
     Writer::begin(&log).await;
-    let room = Room::of(&log).await;
+    let room = Room::of(engine, &log).await;
     let projector = Projector::start(&log, &room.store);
     log.close().await;
     let error = projector.end().await.unwrap_err();
@@ -204,10 +208,9 @@ async fn a_log_that_is_closed_ends_it() {
     );
 }
 
-#[tokio::test]
-async fn it_waits_for_the_log_to_begin() {
+async fn it_waits_for_the_log_to_begin(engine: Engine) {
     let log = memory().await;
-    let room = Room::new().await;
+    let room = Room::new(engine).await;
     let projector = Projector::start(&log, &room.store);
     let reached = tokio::spawn({
         let store = room.store.clone();
@@ -267,9 +270,9 @@ async fn files_of_something_else_are_left_alone() {
 
 #[tokio::test]
 async fn tables_of_another_version_are_refused() {
-    let room = Room::new().await;
+    let room = Room::new(Engine::Sqlite).await;
     room.store.close().await;
-    let path = room.folder.path().join("projection.db");
+    let path = room.path().clone();
     let mut connection = SqliteConnectOptions::new()
         .filename(&path)
         .connect()

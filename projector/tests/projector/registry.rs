@@ -1,6 +1,6 @@
 //! The registry's tables say what the fold says.
 
-use std::{collections::BTreeSet, path::Path, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc};
 
 use onedoor_log::{EventLog, Stream};
 use onedoor_model::{
@@ -12,10 +12,15 @@ use onedoor_projector::Store;
 
 use crate::{
     story,
-    support::{P0, Projector, Room, Writer, caught_up, manifest, memory, rows},
+    support::{Engine, P0, Projector, Room, Writer, caught_up, manifest, memory},
 };
 
-async fn folded(log: &Arc<dyn EventLog>) -> State {
+on_both! {
+    the_tables_are_the_state,
+    the_state_is_there_again_after_a_restart,
+}
+
+pub(crate) async fn folded(log: &Arc<dyn EventLog>) -> State {
     let mut state = State::default();
     for record in log
         .read(Stream::Registry, P0, Offset(0), usize::MAX)
@@ -28,19 +33,17 @@ async fn folded(log: &Arc<dyn EventLog>) -> State {
     state
 }
 
-#[tokio::test]
-async fn the_tables_are_the_state() {
+async fn the_tables_are_the_state(engine: Engine) {
     let log = memory().await;
     let mut writer = Writer::begin(&log).await;
-    let room = Room::new().await;
+    let room = Room::new(engine).await;
     let projector = Projector::start(&log, &room.store);
     story::registry(&mut writer).await;
     caught_up(&log, &room.store).await;
     projector.stop().await.unwrap();
 
     let state = folded(&log).await;
-    let folder = room.folder.path();
-    servers(folder, &state, &server_ids(&log).await).await;
+    servers(&room, &state, &server_ids(&log).await).await;
     let grants = "SELECT grant_id || '|' || subject_kind || ' ' || subject || '|' || server_id || '|'
         || coalesce(tool, '') || '|' || stage || '|' || changed_revision FROM grants";
     let expected: BTreeSet<_> = state
@@ -55,7 +58,7 @@ async fn the_tables_are_the_state() {
         })
         .collect();
     assert!(!expected.is_empty());
-    assert_eq!(rows(folder, grants).await, expected);
+    assert_eq!(room.rows(grants).await, expected);
 
     let blocks = "SELECT block_id || '|' || target || '|' || changed_revision FROM blocks";
     let expected: BTreeSet<_> = state
@@ -71,7 +74,7 @@ async fn the_tables_are_the_state() {
         })
         .collect();
     assert_eq!(expected.len(), 2);
-    assert_eq!(rows(folder, blocks).await, expected);
+    assert_eq!(room.rows(blocks).await, expected);
 
     let issuers = "SELECT document || '|' || changed_revision FROM issuers";
     let expected: BTreeSet<_> = state
@@ -85,7 +88,7 @@ async fn the_tables_are_the_state() {
         })
         .collect();
     assert_eq!(expected.len(), 1);
-    assert_eq!(rows(folder, issuers).await, expected);
+    assert_eq!(room.rows(issuers).await, expected);
 
     let settings = "SELECT document || '|' || changed_revision FROM settings";
     let set = state.settings().unwrap();
@@ -94,7 +97,7 @@ async fn the_tables_are_the_state() {
         serde_json::to_string(&set.value).unwrap(),
         set.changed.revision
     );
-    assert_eq!(rows(folder, settings).await, BTreeSet::from([expected]));
+    assert_eq!(room.rows(settings).await, BTreeSet::from([expected]));
 }
 
 /// Every server there ever was: the state names only those that live.
@@ -117,7 +120,7 @@ async fn server_ids(log: &Arc<dyn EventLog>) -> Vec<ServerId> {
         .collect()
 }
 
-async fn servers(folder: &Path, state: &State, ids: &[ServerId]) {
+async fn servers(room: &Room, state: &State, ids: &[ServerId]) {
     let servers: BTreeSet<_> = ids
         .iter()
         .filter_map(|id| state.server(*id))
@@ -140,10 +143,10 @@ async fn servers(folder: &Path, state: &State, ids: &[ServerId]) {
             format!("{id}|{slug}|{latest}|{production}|{changed}|{disabled}|{retired}")
         })
         .collect();
-    let sql = "SELECT server_id || '|' || slug || '|' || latest_version || '|' || coalesce(production_version, '')
-        || '|' || changed_revision || '|' || coalesce(disabled_revision, '') || '|' || coalesce(retired_revision, '')
+    let sql = "SELECT server_id || '|' || slug || '|' || latest_version || '|' || coalesce(CAST(production_version AS TEXT), '')
+        || '|' || changed_revision || '|' || coalesce(CAST(disabled_revision AS TEXT), '') || '|' || coalesce(CAST(retired_revision AS TEXT), '')
         FROM servers";
-    assert_eq!(rows(folder, sql).await, expected);
+    assert_eq!(room.rows(sql).await, expected);
 
     let versions = || {
         servers
@@ -157,9 +160,9 @@ async fn servers(folder: &Path, state: &State, ids: &[ServerId]) {
             format!("{id}|{number}|{digest}|{approved}|{}", version.manifest_text)
         })
         .collect();
-    let sql = "SELECT server_id || '|' || version || '|' || digest || '|' || coalesce(approved_revision, '')
+    let sql = "SELECT server_id || '|' || version || '|' || digest || '|' || coalesce(CAST(approved_revision AS TEXT), '')
         || '|' || manifest FROM server_versions";
-    assert_eq!(rows(folder, sql).await, expected);
+    assert_eq!(room.rows(sql).await, expected);
 
     let expected: BTreeSet<_> = versions()
         .flat_map(|(id, version)| {
@@ -168,7 +171,7 @@ async fn servers(folder: &Path, state: &State, ids: &[ServerId]) {
         })
         .collect();
     let sql = "SELECT server_id || '|' || version || '|' || tool || '|' || digest FROM tools";
-    assert_eq!(rows(folder, sql).await, expected);
+    assert_eq!(room.rows(sql).await, expected);
 
     let expected: BTreeSet<_> = servers
         .iter()
@@ -179,16 +182,15 @@ async fn servers(folder: &Path, state: &State, ids: &[ServerId]) {
         .collect();
     assert_eq!(expected.len(), 1);
     let sql = "SELECT server_id || '|' || tool || '|' || disabled_revision FROM disabled_tools";
-    assert_eq!(rows(folder, sql).await, expected);
+    assert_eq!(room.rows(sql).await, expected);
 }
 
 /// Started again, it folds from the beginning, but writes only what is new.
-#[tokio::test]
-async fn the_state_is_there_again_after_a_restart() {
+async fn the_state_is_there_again_after_a_restart(engine: Engine) {
     let log = memory().await;
     let mut writer = Writer::begin(&log).await;
     let (server, registered) = writer.register("finance").await;
-    let room = Room::of(&log).await;
+    let room = Room::of(engine, &log).await;
     let update = ManifestSubmitted {
         server,
         manifest: manifest("finance", "1.1.0"),
@@ -202,13 +204,10 @@ async fn the_state_is_there_again_after_a_restart() {
     project(&log, &room.store).await;
     assert_eq!(
         room.store.digest().await.unwrap(),
-        Room::of(&log).await.store.digest().await.unwrap()
+        Room::of(engine, &log).await.store.digest().await.unwrap()
     );
     let sql = "SELECT latest_version || ' ' || disabled_revision FROM servers";
-    assert_eq!(
-        rows(room.folder.path(), sql).await,
-        BTreeSet::from(["2 3".to_owned()])
-    );
+    assert_eq!(room.rows(sql).await, BTreeSet::from(["2 3".to_owned()]));
 }
 
 async fn project(log: &Arc<dyn EventLog>, store: &Store) {

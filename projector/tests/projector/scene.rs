@@ -6,7 +6,7 @@ use onedoor_log::EventLog;
 use onedoor_model::ids::CallId;
 use onedoor_projector::{CallOutcome, CallQuery, CallRow, HistoryQuery, HistoryRow, Store};
 
-use crate::support::{Projector, Room, Writer, caught_up, memory};
+use crate::support::{Engine, Projector, Room, Writer, caught_up, memory};
 
 pub(crate) const MANY: NonZeroU32 = NonZeroU32::MAX;
 
@@ -22,13 +22,13 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    pub(crate) async fn new() -> Self {
+    pub(crate) async fn new(engine: Engine) -> Self {
         let log = memory().await;
         let writer = Writer::begin(&log).await;
         Self {
             log,
             writer,
-            room: Room::new().await,
+            room: Room::new(engine).await,
         }
     }
 

@@ -1,6 +1,8 @@
 //! A log, a writer of events, and projectors of it.
 
-use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
+
+pub(crate) use crate::room::{Engine, Room};
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -20,8 +22,6 @@ use onedoor_model::{
     registry::{Change, CommandStamp, LogCreated, ManifestSubmitted, RegistryEvent, Stage},
 };
 use onedoor_projector::{ProjectorError, Store, run};
-use sqlx::{ConnectOptions as _, Connection as _, sqlite::SqliteConnectOptions};
-use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -280,33 +280,6 @@ pub(crate) fn manifest(slug: &str, version: &str) -> String {
     .to_string()
 }
 
-/// A store in a folder of its own.
-pub(crate) struct Room {
-    pub(crate) folder: TempDir,
-    pub(crate) store: Store,
-}
-
-impl Room {
-    pub(crate) async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = open(folder.path()).await;
-        Self { folder, store }
-    }
-
-    /// A store with everything that is in the log, projected in one go.
-    pub(crate) async fn of(log: &Arc<dyn EventLog>) -> Self {
-        let room = Self::new().await;
-        let projector = Projector::start(log, &room.store);
-        caught_up(log, &room.store).await;
-        projector.stop().await.unwrap();
-        room
-    }
-}
-
-pub(crate) async fn open(folder: &Path) -> Store {
-    Store::open(folder.join("projection.db")).await.unwrap()
-}
-
 /// A running projector.
 pub(crate) struct Projector {
     task: JoinHandle<Result<(), ProjectorError>>,
@@ -339,17 +312,4 @@ pub(crate) async fn caught_up(log: &Arc<dyn EventLog>, store: &Store) {
             soon(store.reached(stream, P0, Offset(last))).await;
         }
     }
-}
-
-/// The rows of a query whose one column is text.
-pub(crate) async fn rows(folder: &Path, sql: &'static str) -> BTreeSet<String> {
-    let path = folder.join("projection.db");
-    let mut connection = SqliteConnectOptions::new()
-        .filename(path)
-        .connect()
-        .await
-        .unwrap();
-    let rows: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap();
-    connection.close().await.unwrap();
-    rows.into_iter().collect()
 }

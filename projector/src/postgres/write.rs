@@ -1,0 +1,210 @@
+//! Writing what events say, many at once: here a statement is a trip over the network.
+
+use std::collections::{BTreeSet, HashMap};
+
+use onedoor_log::Partition;
+use onedoor_model::{
+    audit::{AuditEvent, DenialEvent},
+    envelope::Envelope,
+};
+use sqlx::{AssertSqlSafe, PgConnection, Row as _};
+
+use super::{
+    batch::{self, Event, Known, What, Writes},
+    days, denials,
+    execute::{execute, execute_all, insert, rows_bound, unnested, values},
+};
+use crate::{
+    project::{Entry, Step},
+    rows::{
+        boots::{self, Seen},
+        calls::{self, CALL},
+        outcome::{self, OUTCOME},
+        registry,
+        statement::{Kind, Row},
+    },
+};
+
+/// Writes what `steps` say. They are of one partition, and so all of one stream.
+pub(super) async fn write(
+    connection: &mut PgConnection,
+    partition: Partition,
+    steps: &[Step],
+) -> Result<(), sqlx::Error> {
+    let mut audit = Audit::new(partition);
+    let mut denied: Vec<(&Step, &Envelope<DenialEvent>)> = Vec::new();
+    for step in steps {
+        match &step.entry {
+            Entry::Registry(entry) => execute_all(connection, registry::write(step, entry)?).await?,
+            Entry::Audit(event) => audit.take(connection, step, event).await?,
+            Entry::Denial(event) => denied.push((step, event)),
+        }
+    }
+    audit.flush(connection).await?;
+    denials::write(connection, partition, &denied).await
+}
+
+/// Events of calls, gathered until they are written together.
+struct Audit<'a> {
+    partition: Partition,
+    seen: Seen,
+    events: Vec<Event<'a>>,
+}
+
+impl<'a> Audit<'a> {
+    fn new(partition: Partition) -> Self {
+        Self {
+            partition,
+            seen: Seen::default(),
+            events: Vec::new(),
+        }
+    }
+
+    async fn take(
+        &mut self,
+        connection: &mut PgConnection,
+        step: &'a Step,
+        event: &'a Envelope<AuditEvent>,
+    ) -> Result<(), sqlx::Error> {
+        self.seen.note(step.offset, event);
+        match &event.data {
+            AuditEvent::ToolCalled(call) => self.events.push(Event {
+                call: call.call.to_string(),
+                what: What::Called {
+                    time: step.time.as_millisecond(),
+                    row: calls::called(self.partition, step, event, call)?,
+                },
+            }),
+            AuditEvent::ToolCallCompleted(completed) => self.events.push(Event {
+                call: completed.call.to_string(),
+                what: What::Completed {
+                    offset: step.offset,
+                    outcome: outcome::outcome(step.time, completed)?,
+                },
+            }),
+            AuditEvent::DispatchedLate(_) => {}
+            // These are about what comes before them, and so find it written.
+            AuditEvent::BootOpened(opened) => {
+                self.flush(connection).await?;
+                execute(
+                    connection,
+                    boots::opened(self.partition, step, event.boot, opened),
+                )
+                .await?;
+            }
+            AuditEvent::BootClosed(closed) => {
+                self.flush(connection).await?;
+                execute_all(connection, boots::closed(self.partition, step, closed)?).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        execute_all(connection, self.seen.take(self.partition)).await?;
+        let events = std::mem::take(&mut self.events);
+        if events.is_empty() {
+            return Ok(());
+        }
+        let times = events.iter().filter_map(|event| match &event.what {
+            What::Called { time, .. } => Some(*time),
+            What::Completed { .. } => None,
+        });
+        days::make(connection, &days::of(times)).await?;
+        let known = known(connection, self.partition, &events).await?;
+        let writes = batch::resolve(self.partition, events, known);
+        put(connection, self.partition, writes).await
+    }
+}
+
+/// What the tables say of the calls that `events` are about.
+async fn known(
+    connection: &mut PgConnection,
+    partition: Partition,
+    events: &[Event<'_>],
+) -> Result<HashMap<String, Known<'static>>, sqlx::Error> {
+    const SQL: &str =
+        "SELECT wanted.id, keys.time, early.outcome, early.cause, early.ended, early.duration_us,
+            early.upstream_us, early.answer_size
+        FROM unnest($1::text[]) AS wanted (id)
+        LEFT JOIN audit_keys AS keys ON keys.id = wanted.id AND keys.stream = 'audit' AND keys.partition = $2
+        LEFT JOIN early_outcomes AS early ON early.call_id = wanted.id AND early.partition = $2
+        WHERE keys.id IS NOT NULL OR early.call_id IS NOT NULL";
+    let wanted: BTreeSet<&str> = events.iter().map(|event| event.call.as_str()).collect();
+    let rows = sqlx::query(SQL)
+        .bind(wanted.into_iter().collect::<Vec<_>>())
+        .bind(i64::from(partition.0))
+        .fetch_all(connection)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let outcome = values(row)?.split_off(2);
+            let early = row.try_get::<Option<&str>, _>("outcome")?.map(|_| outcome);
+            let time = row.try_get("time")?;
+            Ok((row.try_get("id")?, Known { time, early }))
+        })
+        .collect()
+}
+
+async fn put(
+    connection: &mut PgConnection,
+    partition: Partition,
+    writes: Writes<'_>,
+) -> Result<(), sqlx::Error> {
+    const EARLY: [(&str, Kind); 3] = [
+        ("call_id", Kind::Text),
+        ("partition", Kind::Integer),
+        ("log_offset", Kind::Integer),
+    ];
+    insert(
+        connection,
+        "calls",
+        &[&CALL[..], &OUTCOME].concat(),
+        &writes.calls,
+    )
+    .await?;
+    denials::remember(connection, "audit", partition, &writes.keys).await?;
+    insert(
+        connection,
+        "early_outcomes",
+        &[&EARLY[..], &OUTCOME].concat(),
+        &writes.early,
+    )
+    .await?;
+    end(connection, partition, &writes.outcomes).await
+}
+
+/// Gives calls that are there their outcomes, where they have none.
+async fn end(
+    connection: &mut PgConnection,
+    partition: Partition,
+    outcomes: &[Row<'_>],
+) -> Result<(), sqlx::Error> {
+    const KEY: [(&str, Kind); 2] = [("call_id", Kind::Text), ("time", Kind::Integer)];
+    let times = || outcomes.iter().filter_map(|row| row.get(1)?.integer());
+    let (Some(first), Some(last)) = (times().min(), times().max()) else {
+        return Ok(());
+    };
+    let columns = [&KEY[..], &OUTCOME].concat();
+    let names: Vec<_> = columns.iter().map(|(name, _)| *name).collect();
+    let set: Vec<_> = OUTCOME
+        .iter()
+        .map(|(name, _)| format!("{name} = ended_now.{name}"))
+        .collect();
+    // The times say which days' tables it is about.
+    let sql = format!(
+        "UPDATE calls SET {set} FROM {rows} AS ended_now ({names})
+        WHERE calls.call_id = ended_now.call_id AND calls.time = ended_now.time AND calls.stream = 'audit'
+            AND calls.partition = $9 AND calls.time BETWEEN $10 AND $11 AND calls.outcome IS NULL",
+        set = set.join(", "),
+        rows = unnested(&columns),
+        names = names.join(", "),
+    );
+    rows_bound(AssertSqlSafe(sql), &columns, outcomes)
+        .bind(i64::from(partition.0))
+        .bind(first)
+        .bind(last)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
