@@ -31,8 +31,8 @@ use crate::{NoTokenB, TokenB, Unavailable};
 
 use self::kept::Kept;
 pub(crate) use self::{
-    kept::Obtained,
-    key::{Key, Keys},
+    kept::{Need, Obtained},
+    key::{Key, Keys, Subject},
 };
 
 /// Tokens kept, in bytes of their text.
@@ -75,14 +75,14 @@ struct Listed {
 }
 
 impl Cache {
-    /// The token of this key: a kept one, or what `exchange` brings. A kept one that is about to end is renewed behind the caller's back.
+    /// The token of this key: a kept one, or what `exchange` brings, as it is needed. A kept one that is about to end is renewed behind the caller's back.
     ///
     /// Must be called within a Tokio runtime.
     pub(crate) async fn get<F>(
         &self,
         key: Key,
         now: Timestamp,
-        exchange: impl FnOnce() -> F,
+        exchange: impl FnOnce(Need) -> F,
     ) -> Result<TokenB, NoTokenB>
     where
         F: Future<Output = Result<Obtained, NoTokenB>> + Send + 'static,
@@ -107,7 +107,7 @@ impl Cache {
                     if let Some(refusal) = self.0.refusals.get(&key) {
                         return Err(refusal);
                     }
-                    self.start(&mut flights, key, exchange())?
+                    self.start(&mut flights, key, exchange(Need::Good))?
                 }
             }
         };
@@ -126,13 +126,13 @@ impl Cache {
     }
 
     /// Starts an exchange that nobody waits for, unless one is under way.
-    fn renew<F>(&self, key: Key, exchange: impl FnOnce() -> F)
+    fn renew<F>(&self, key: Key, exchange: impl FnOnce(Need) -> F)
     where
         F: Future<Output = Result<Obtained, NoTokenB>> + Send + 'static,
     {
         let mut flights = self.0.flights.lock();
         if !flights.contains_key(&key) {
-            let exchange = exchange().inspect(|renewed| {
+            let exchange = exchange(Need::Newer).inspect(|renewed| {
                 if let Err(error) = renewed {
                     tracing::warn!(error = error as &dyn std::error::Error, "cannot renew a Token B");
                 }

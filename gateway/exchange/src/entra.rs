@@ -18,12 +18,14 @@ use onedoor_model::{
     principal::Principal,
     registry::{Issuer, ServerVersion, Settings},
 };
+use onedoor_redis::Redis;
 use onedoor_secrets::Secrets;
 use onedoor_wire::bearer::BearerToken;
 
 use crate::{
     KeyError, NoTokenB, NotSetUp, TokenB, Unavailable,
-    cache::{Cache, CacheCounts, Keys, Obtained},
+    cache::{Cache, CacheCounts, Keys, Obtained, Subject},
+    shared::{SharedCache, SharedCounts},
 };
 
 use self::answer::Wanted;
@@ -39,6 +41,8 @@ pub(crate) struct EntraObo {
     asker: Asker,
     keys: Keys,
     cache: Cache,
+    /// What replicas have in common, behind the cache.
+    shared: Option<SharedCache>,
 }
 
 /// What asking takes.
@@ -66,16 +70,25 @@ struct Exchanging {
 struct TokenA(String);
 
 impl EntraObo {
-    pub(crate) fn new(connector: Connector, secrets: Secrets) -> Result<Self, KeyError> {
+    pub(crate) fn new(
+        connector: Connector,
+        secrets: Secrets,
+        redis: Option<Redis>,
+    ) -> Result<Self, KeyError> {
         Ok(Self {
             asker: Asker { connector, secrets },
             keys: Keys::random()?,
             cache: Cache::default(),
+            shared: redis.map(SharedCache::new),
         })
     }
 
     pub(crate) fn cache_counts(&self) -> CacheCounts {
         self.cache.counts()
+    }
+
+    pub(crate) fn shared_counts(&self) -> Option<SharedCounts> {
+        self.shared.as_ref().map(SharedCache::counts)
     }
 
     pub(crate) async fn obtain(
@@ -95,9 +108,9 @@ impl EntraObo {
             .issuers()
             .find(|issuer| issuer.name == principal.issuer && issuer.on_behalf_of.is_some())
             .ok_or(NotSetUp::NoClient)?;
-        let key = self.keys.key(token_a, snapshot.epoch(principal), entitlement);
-        let exchange = || {
-            Exchanging {
+        let subject = Subject::of(token_a, snapshot.epoch(principal), entitlement);
+        let exchange = |need| {
+            let exchanging = Exchanging {
                 asker: self.asker.clone(),
                 issuer: Arc::clone(issuer),
                 settings: Arc::clone(snapshot.settings()),
@@ -107,10 +120,16 @@ impl EntraObo {
                 token_a: TokenA(token_a.expose().to_owned()),
                 call,
                 now,
+            };
+            let shared = self.shared.clone();
+            async move {
+                match shared {
+                    Some(shared) => shared.obtain(&subject, need, now, exchanging.run()).await,
+                    None => exchanging.run().await,
+                }
             }
-            .run()
         };
-        self.cache.get(key, now, exchange).await
+        self.cache.get(self.keys.key(&subject), now, exchange).await
     }
 }
 

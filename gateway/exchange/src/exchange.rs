@@ -7,11 +7,13 @@ use onedoor_model::{
     ids::CallId,
     manifest::Strategy,
 };
+use onedoor_redis::Redis;
 use onedoor_secrets::Secrets;
 use onedoor_wire::bearer::BearerToken;
 
 use crate::{
-    CacheCounts, KeyError, NoTokenB, SigningKey, TokenB, entra::EntraObo, gateway_issued::TokenIssuer,
+    CacheCounts, KeyError, NoTokenB, SharedCounts, SigningKey, TokenB, entra::EntraObo,
+    gateway_issued::TokenIssuer,
 };
 
 /// Obtains Token B, by whichever strategy a server's manifest names.
@@ -23,7 +25,8 @@ pub struct Exchange {
 
 impl Exchange {
     /// An exchange of the gateway that clients know by `public_url`: `iss` of the tokens it signs with `key`. Those it does not sign
-    /// it asks identity providers for, through `connector`, with the credentials among `secrets`.
+    /// it asks identity providers for, through `connector`, with the credentials among `secrets`; what it got so it shares with other
+    /// replicas through `redis`, where there is one.
     ///
     /// # Errors
     /// [`KeyError::Generate`]: the system gives no randomness.
@@ -32,10 +35,11 @@ impl Exchange {
         key: SigningKey,
         connector: Connector,
         secrets: Secrets,
+        redis: Option<Redis>,
     ) -> Result<Self, KeyError> {
         Ok(Self {
             gateway_issued: TokenIssuer::new(public_url, key),
-            entra_obo: EntraObo::new(connector, secrets)?,
+            entra_obo: EntraObo::new(connector, secrets, redis)?,
         })
     }
 
@@ -49,6 +53,12 @@ impl Exchange {
     #[must_use]
     pub fn cache_counts(&self) -> CacheCounts {
         self.entra_obo.cache_counts()
+    }
+
+    /// How often what other replicas had obtained served; none where nothing is shared.
+    #[must_use]
+    pub fn shared_counts(&self) -> Option<SharedCounts> {
+        self.entra_obo.shared_counts()
     }
 
     /// Obtains Token B for a permitted call, as its server's strategy says. It never outlives Token A.

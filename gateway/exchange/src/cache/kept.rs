@@ -29,11 +29,51 @@ pub(crate) struct Obtained {
     pub(crate) token_a_expires: Timestamp,
 }
 
+/// What is wanted of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// That it may be used.
+    Good,
+    /// That it replaces one which is about to end.
+    Newer,
+}
+
 /// A token on its shelf.
 pub(super) struct Kept {
     obtained: Obtained,
     /// No renewal is tried before, in seconds since the epoch.
     next_try: AtomicI64,
+}
+
+impl Obtained {
+    /// How long it may be used from when it was obtained: never longer than Token A.
+    pub(crate) fn lifetime(&self) -> Duration {
+        let lifetime = self.expires.min(self.token_a_expires).duration_since(self.at);
+        Duration::try_from(lifetime).unwrap_or_default()
+    }
+
+    pub(crate) fn meets(&self, need: Need, now: Timestamp) -> bool {
+        self.is_good(now)
+            && match need {
+                Need::Good => true,
+                Need::Newer => !self.is_ending(now),
+            }
+    }
+
+    fn is_good(&self, now: Timestamp) -> bool {
+        self.token_a_expires > now && self.left(now) >= LEAST_LEFT
+    }
+
+    /// Whether less than a fifth of its life is left, or less than a minute. One that outlives Token A gains nothing by a renewal.
+    fn is_ending(&self, now: Timestamp) -> bool {
+        let life = self.expires.duration_since(self.at);
+        let ahead = (life / 5).max(RENEWED_WITH.min(life / 2));
+        self.expires < self.token_a_expires && self.left(now) < ahead
+    }
+
+    fn left(&self, now: Timestamp) -> SignedDuration {
+        self.expires.duration_since(now)
+    }
 }
 
 impl Kept {
@@ -52,39 +92,17 @@ impl Kept {
         u32::try_from(self.obtained.token.weight()).unwrap_or(u32::MAX)
     }
 
-    /// How long it may be used from when it was obtained: never longer than Token A.
     pub(super) fn lifetime(&self) -> Duration {
-        let Obtained {
-            at,
-            expires,
-            token_a_expires,
-            ..
-        } = &self.obtained;
-        let lifetime = expires.min(token_a_expires).duration_since(*at);
-        Duration::try_from(lifetime).unwrap_or_default()
+        self.obtained.lifetime()
     }
 
     pub(super) fn is_good(&self, now: Timestamp) -> bool {
-        self.obtained.token_a_expires > now && self.left(now) >= LEAST_LEFT
+        self.obtained.is_good(now)
     }
 
-    /// Whether now is the time to renew it: less than a fifth of its life is left, or less than a minute. Says so to one caller in a while.
-    ///
-    /// A token that outlives Token A gains nothing by it.
+    /// Whether now is the time to renew it. Says so to one caller in a while.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
-        let Obtained {
-            at,
-            expires,
-            token_a_expires,
-            ..
-        } = &self.obtained;
-        let life = expires.duration_since(*at);
-        let ahead = (life / 5).max(RENEWED_WITH.min(life / 2));
-        expires < token_a_expires && self.left(now) < ahead && self.is_first_to_try(now)
-    }
-
-    fn left(&self, now: Timestamp) -> SignedDuration {
-        self.obtained.expires.duration_since(now)
+        self.obtained.is_ending(now) && self.is_first_to_try(now)
     }
 
     fn is_first_to_try(&self, now: Timestamp) -> bool {

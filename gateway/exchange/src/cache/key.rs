@@ -6,7 +6,12 @@ use onedoor_wire::bearer::BearerToken;
 
 use crate::KeyError;
 
-/// Tells the token for one Token A, one epoch of its principal, one version of a server, one audience and one scope from all others.
+/// What a token depends on: Token A, the epoch of its principal, the version of a server, its strategy, audience and scope. The same on
+/// every replica; it leaves none but as a keyed digest.
+#[derive(Clone, Copy)]
+pub(crate) struct Subject([u8; 32]);
+
+/// Tells the token for one [`Subject`] from all others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key([u8; 32]);
 
@@ -21,10 +26,18 @@ impl Keys {
         Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, &key)))
     }
 
-    pub(crate) fn key(&self, token_a: BearerToken<'_>, epoch: Revision, entitlement: Entitlement<'_>) -> Key {
+    pub(crate) fn key(&self, subject: &Subject) -> Key {
+        let mut key = [0; 32];
+        key.copy_from_slice(hmac::sign(&self.0, &subject.0).as_ref());
+        Key(key)
+    }
+}
+
+impl Subject {
+    pub(crate) fn of(token_a: BearerToken<'_>, epoch: Revision, entitlement: Entitlement<'_>) -> Self {
         let (server, version) = (entitlement.server(), entitlement.version());
         let manifest = &version.manifest;
-        self.of([
+        Self::of_parts([
             digest::digest(&digest::SHA256, token_a.expose().as_bytes()).as_ref(),
             &epoch.0.to_be_bytes(),
             server.id.0.as_bytes(),
@@ -36,15 +49,19 @@ impl Keys {
     }
 
     /// Each part goes in with its length before it: no two lists of parts are the same bytes.
-    fn of(&self, parts: [&[u8]; 7]) -> Key {
-        let mut context = hmac::Context::with_key(&self.0);
+    fn of_parts(parts: [&[u8]; 7]) -> Self {
+        let mut context = digest::Context::new(&digest::SHA256);
         for part in parts {
             context.update(&(part.len() as u64).to_be_bytes());
             context.update(part);
         }
-        let mut key = [0; 32];
-        key.copy_from_slice(context.sign().as_ref());
-        Key(key)
+        let mut subject = [0; 32];
+        subject.copy_from_slice(context.finish().as_ref());
+        Self(subject)
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 }
 
@@ -61,11 +78,8 @@ mod tests {
         let key = |world: World, token: &str, epoch| {
             let permit = world.permit();
             let token = BearerToken::parse(token.as_bytes()).unwrap();
-            keys.key(
-                token,
-                Revision::from(onedoor_model::ids::Offset(epoch)),
-                permit.entitlement(),
-            )
+            let epoch = Revision::from(onedoor_model::ids::Offset(epoch));
+            keys.key(&Subject::of(token, epoch, permit.entitlement()))
         };
         let world = World::default();
         let first = key(world.clone(), "a", 0);
@@ -117,14 +131,15 @@ mod tests {
         let distinct: HashSet<_> = others.iter().chain([&first]).collect();
         assert_eq!(distinct.len(), others.len() + 1);
         let elsewhere = Keys::random().unwrap();
+        let subject = Subject::of_parts([b""; 7]);
         assert_ne!(
-            elsewhere.of([b""; 7]),
-            keys.of([b""; 7]),
+            elsewhere.key(&subject),
+            keys.key(&subject),
             "another process has other keys"
         );
         assert_ne!(
-            keys.of([b"ab", b"c", b"", b"", b"", b"", b""]),
-            keys.of([b"a", b"bc", b"", b"", b"", b"", b""])
+            Subject::of_parts([b"ab", b"c", b"", b"", b"", b"", b""]).0,
+            Subject::of_parts([b"a", b"bc", b"", b"", b"", b"", b""]).0
         );
     }
 }

@@ -34,7 +34,7 @@ impl Scene {
         gate: Option<&Arc<Notify>>,
     ) -> Result<String, NoTokenB> {
         let (asked, gate) = (Arc::clone(&self.asked), gate.cloned());
-        let exchange = || async move {
+        let exchange = |_| async move {
             asked.fetch_add(1, Ordering::Relaxed);
             if let Some(gate) = gate {
                 gate.notified().await;
@@ -94,7 +94,7 @@ fn key(epoch: u64) -> Key {
         LazyLock::new(|| (Keys::random().unwrap(), World::default().permit()));
     let (keys, permit) = &*KEYS;
     let token_a = BearerToken::parse(b"a").unwrap();
-    keys.key(token_a, Offset(epoch), permit.entitlement())
+    keys.key(&Subject::of(token_a, Offset(epoch), permit.entitlement()))
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::{
     fs,
     future::Future,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -27,6 +28,7 @@ use onedoor_model::{
     ids::CallId,
     registry::{ClientCredential, ExchangeClient, SecretRef},
 };
+use onedoor_redis::Redis;
 use onedoor_secrets::Secrets;
 use onedoor_wire::bearer::BearerToken;
 use serde_json::Value;
@@ -114,7 +116,7 @@ impl Scene {
         );
         let scene = Self {
             gate,
-            exchange: exchange(&folder),
+            exchange: exchange(folder.path(), None),
             base,
             folder,
             people,
@@ -170,6 +172,11 @@ impl Scene {
         answer["access_token"].as_str().unwrap().to_owned()
     }
 
+    /// Another replica's exchange, asking at the same provider.
+    pub(crate) fn replica(&self, redis: Redis) -> Exchange {
+        exchange(self.folder.path(), Some(redis))
+    }
+
     pub(crate) async fn obtain(&self, world: &World, token_a: &str) -> Result<TokenB, NoTokenB> {
         self.obtain_at(world, token_a, Timestamp::now()).await
     }
@@ -180,17 +187,27 @@ impl Scene {
         token_a: &str,
         now: Timestamp,
     ) -> Result<TokenB, NoTokenB> {
-        let token_a = BearerToken::parse(token_a.as_bytes()).unwrap();
-        self.exchange
-            .obtain(
-                world.permit().entitlement(),
-                token_a,
-                CallId(Uuid::now_v7()),
-                &world.snapshot(),
-                now,
-            )
-            .await
+        obtain(&self.exchange, world, token_a, now).await
     }
+}
+
+/// What an exchange gives for a call.
+pub(crate) async fn obtain(
+    exchange: &Exchange,
+    world: &World,
+    token_a: &str,
+    now: Timestamp,
+) -> Result<TokenB, NoTokenB> {
+    let token_a = BearerToken::parse(token_a.as_bytes()).unwrap();
+    exchange
+        .obtain(
+            world.permit().entitlement(),
+            token_a,
+            CallId(Uuid::now_v7()),
+            &world.snapshot(),
+            now,
+        )
+        .await
 }
 
 /// Lets a request through the gate.
@@ -211,14 +228,15 @@ fn serve(listener: TcpListener, router: Router) {
     tokio::spawn(async move { axum::serve(listener, router).await });
 }
 
-fn exchange(folder: &TempDir) -> Exchange {
-    let key = SigningKey::load_or_create(&folder.path().join("key.p8")).unwrap();
+fn exchange(folder: &Path, redis: Option<Redis>) -> Exchange {
+    let key = SigningKey::load_or_create(&folder.join("key.p8")).unwrap();
     let connector = Connector::new(Roots::System).unwrap();
     Exchange::new(
         "https://door.example".to_owned(),
         key,
         connector,
         Secrets::default(),
+        redis,
     )
     .unwrap()
 }
