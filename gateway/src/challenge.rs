@@ -1,5 +1,7 @@
 //! How a request without a good token is answered (RFC 6750 §3, RFC 9728 §5.1, MCP authorization).
 
+use std::time::Duration;
+
 use axum::{
     Json,
     response::{IntoResponse as _, Response},
@@ -73,8 +75,13 @@ pub(crate) fn add(response: &mut Response, failure: &Failure, resource_metadata:
         }
     }
     if let Some(after) = failure.retry_after {
-        headers.insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds(after)));
     }
+}
+
+/// `Retry-After` has whole seconds (RFC 9110 §10.2.3): never too early.
+fn seconds(after: Duration) -> u64 {
+    after.as_secs() + u64::from(after.subsec_nanos() > 0)
 }
 
 /// Every part is a quoted string without quotes or backslashes in it: our own words, scopes (RFC 6749 §3.3), and a URL.

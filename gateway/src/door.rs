@@ -1,24 +1,28 @@
 //! The door: all that serving a request needs.
 
-use std::{collections::BTreeSet, fmt, net::IpAddr, sync::Arc};
+use std::{collections::BTreeSet, fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use aws_lc_rs::hmac;
 use http::HeaderMap;
 use jiff::Timestamp;
 use onedoor_authn::{Plane, Verifier};
 use onedoor_exchange::{Exchange, NoTokenB, TokenB};
+use onedoor_lease::Control;
+use onedoor_limits::Limits;
 use onedoor_model::{
     audit::{CallDenied, Caller, DeniedFor, KeyedDigest},
-    decide::{DenialReason, Entitlement},
+    decide::{CallPermit, Entitlement},
     envelope::Draft,
     ids::{CallId, Digest},
     principal::Principal,
 };
+use onedoor_redis::Redis;
 use onedoor_registry::{Boot, Registry};
 use onedoor_wire::{
     bearer::{BearerToken, bearer},
     trace::TraceContext,
 };
+use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -26,23 +30,37 @@ use crate::{
     challenge::Unauthenticated,
     eras::KnownEras,
     mcp::{InFlight, Parked, SpentIds, Targets},
-    metrics::Metrics,
+    metrics::{Listening, Metrics},
     paging::Cursors,
     plane::{Vitals, reached_by},
     proxy::Pools,
+    refusal::{Failure, Reason},
     seal::Seal,
     traces::Traces,
     upstream::Upstreams,
 };
 
+/// Requests that may wait for the lease at once; more are refused. Calls that have room to be recorded are counted there.
+pub(crate) const WAITING: usize = 1_024;
+
+/// How long a request waits for the lease before it is refused: as long as a call may to a server that names no time-outs.
+const PATIENCE: Duration = Duration::from_secs(15);
+
 /// What the data plane serves with. One for each replica.
 #[derive(Debug)]
 pub(crate) struct Door {
     pub(crate) registry: Arc<Registry>,
+    /// The replica's lease: nothing is dispatched, or answered of the registry, without it.
+    pub(crate) control: Arc<Control>,
+    /// Leave to wait for the lease.
+    pub(crate) waiting: Semaphore,
     pub(crate) recorder: Recorder,
     pub(crate) denials: Arc<Denials>,
     pub(crate) verifier: Arc<Verifier>,
     pub(crate) exchange: Arc<Exchange>,
+    pub(crate) limits: Limits,
+    /// What replicas share; none where they share nothing.
+    pub(crate) redis: Option<Redis>,
     pub(crate) pools: Arc<Pools>,
     pub(crate) upstreams: Arc<Upstreams>,
     pub(crate) metrics: Arc<Metrics>,
@@ -55,11 +73,15 @@ pub(crate) struct Door {
     pub(crate) parked: Parked,
     pub(crate) spent_ids: SpentIds,
     pub(crate) targets: Targets,
+    /// Whether no other replica serves with the same keys, so that what is not known here is known nowhere.
+    pub(crate) alone: bool,
     /// Work that goes on after its request; a drain waits for it.
     pub(crate) tasks: TaskTracker,
     /// The URL clients know the data plane by, without a trailing slash.
     pub(crate) public_url: String,
-    /// Cancelled when the replica is to take no more requests.
+    /// Cancelled when requests are to go to other replicas.
+    pub(crate) leaving: CancellationToken,
+    /// Cancelled when the replica takes no more connections.
     pub(crate) stopping: CancellationToken,
     /// Cancelled when open calls must end.
     pub(crate) draining: CancellationToken,
@@ -88,6 +110,31 @@ pub(crate) struct ArgumentDigests {
 }
 
 impl Door {
+    /// Waits until this replica can show that it is up to date: no time while its lease holds, and never long.
+    ///
+    /// # Errors
+    /// [`Reason::Stale`]
+    pub(crate) async fn fresh(&self) -> Result<(), Reason> {
+        let lease = self.control.lease();
+        if lease.may_serve() {
+            return Ok(());
+        }
+        if self.registry.is_stopped() {
+            return Err(Reason::Stale);
+        }
+        let Ok(_waits) = self.waiting.try_acquire() else {
+            return Err(Reason::Stale);
+        };
+        let _counted = self.metrics.waiting();
+        tokio::select! {
+            biased;
+            () = self.draining.cancelled() => Err(Reason::Stale),
+            served = tokio::time::timeout(PATIENCE, lease.served()) => {
+                served.map_err(|_| Reason::Stale)
+            }
+        }
+    }
+
     /// Who calls. A failure is counted by source network.
     pub(crate) async fn authenticate<'h>(
         &self,
@@ -135,13 +182,41 @@ impl Door {
         })
     }
 
+    /// Counts a permitted call. One that is beyond a rate limit is recorded as a denial.
+    pub(crate) async fn within_limits(
+        &self,
+        permit: &CallPermit,
+        call: CallId,
+        operation: &str,
+        trace: &TraceContext,
+    ) -> Result<(), Failure> {
+        let settings = Arc::clone(self.registry.snapshot().settings());
+        let (principal, server) = (permit.principal(), permit.server());
+        let checked = self
+            .limits
+            .check(principal, server.id, &settings.rate_limits)
+            .await;
+        checked.map_err(|limited| {
+            let refused = Refused {
+                operation,
+                server: Some(server.slug.as_str()),
+                tool: Some(permit.tool().as_str()),
+            };
+            self.record_denial(principal, call, refused, limited.by, Some(trace));
+            Failure {
+                retry_after: Some(limited.retry_after),
+                ..Reason::Limited.into()
+            }
+        })
+    }
+
     /// Records a denial of a known caller, without waiting for it.
     pub(crate) fn record_denial(
         &self,
         principal: &Principal,
         call: CallId,
         refused: Refused<'_>,
-        reason: DenialReason,
+        reason: impl Into<DeniedFor>,
         trace: Option<&TraceContext>,
     ) {
         let snapshot = self.registry.snapshot();
@@ -157,7 +232,7 @@ impl Door {
                 server: refused.server.map(shortened),
                 tool: refused.tool.map(shortened),
                 caller: Caller::of(principal),
-                reason: DeniedFor::Rule(reason),
+                reason: reason.into(),
                 revision: snapshot.revision(),
             })
         };
@@ -166,11 +241,13 @@ impl Door {
     }
 
     /// What readiness is read off.
-    pub(crate) fn vitals(&self) -> Vitals {
+    pub(crate) fn vitals(&self, plane: Listening) -> Vitals {
         Vitals {
+            plane,
             registry: Arc::clone(&self.registry),
+            control: Arc::clone(&self.control),
             metrics: Arc::clone(&self.metrics),
-            stopping: self.stopping.clone(),
+            leaving: self.leaving.clone(),
         }
     }
 

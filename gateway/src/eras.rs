@@ -24,7 +24,7 @@ use serde::Deserialize;
 
 use crate::{
     door::Door,
-    proxy::{CALL_ID, Fresh, call_id_header, connection, target},
+    proxy::{CALL_ID, Fresh, MayWrite, call_id_header, connection, target},
 };
 
 /// A server that has no sessions.
@@ -142,7 +142,8 @@ async fn ask(
     *request.headers_mut() = outgoing(&question, &ParamHeaders::default());
     request.headers_mut().insert(AUTHORIZATION, token.into_header());
     request.headers_mut().insert(CALL_ID, call_id_header(call));
-    let (head, body) = lease.send(request).await.ok()?.into_parts();
+    let may_write = MayWrite::check(&door.control)?;
+    let (head, body) = may_write.send(lease, request).await.ok()?.into_parts();
     let body = Limited::new(body, ANSWER_BYTES).collect().await.ok()?.to_bytes();
     judge(head.status, &body)
 }

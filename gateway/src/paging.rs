@@ -1,20 +1,15 @@
 //! Pages of lists, with cursors that are good only for the caller and the list they were made for.
 
-use aws_lc_rs::{hmac, rand};
+use aws_lc_rs::hmac;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use onedoor_model::principal::Principal;
 use onedoor_wire::malformed::Malformed;
 
-/// Seals and opens cursors. The key lives as long as the process: a cursor from before a restart begins anew.
+/// Seals and opens cursors. All replicas have the same key, so that a list goes on at another one.
 #[derive(Debug)]
 pub(crate) struct Cursors {
     key: hmac::Key,
 }
-
-/// No randomness could be had.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot make a random key")]
-pub struct NoRandomness;
 
 /// One page wanted of a list.
 #[derive(Debug)]
@@ -33,18 +28,16 @@ pub(crate) struct Page<'t, T> {
     pub(crate) next_cursor: Option<String>,
 }
 
-/// The cursor was not made by this replica for this caller and this list.
+/// The cursor was not made by this door for this caller and this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the cursor is not one of this list")]
 pub(crate) struct ForeignCursor;
 
 impl Cursors {
-    pub(crate) fn new() -> Result<Self, NoRandomness> {
-        let mut key = [0; 32];
-        rand::fill(&mut key).map_err(|_| NoRandomness)?;
-        Ok(Self {
-            key: hmac::Key::new(hmac::HMAC_SHA256, &key),
-        })
+    pub(crate) fn new(key: &[u8; 32]) -> Self {
+        Self {
+            key: hmac::Key::new(hmac::HMAC_SHA256, key),
+        }
     }
 
     fn seal(&self, scope: &str, position: &str) -> String {
@@ -151,7 +144,7 @@ mod tests {
 
     #[test]
     fn pages_hold_every_entry_once_in_order() {
-        let cursors = Cursors::new().unwrap();
+        let cursors = Cursors::new(&[7; 32]);
         let entries = ["a", "b", "c", "d", "e"];
         let (mut seen, mut cursor) = (Vec::new(), None::<String>);
         loop {
@@ -172,7 +165,7 @@ mod tests {
 
     #[test]
     fn what_went_or_came_meanwhile_moves_nothing_else() {
-        let cursors = Cursors::new().unwrap();
+        let cursors = Cursors::new(&[7; 32]);
         let first = paging(&cursors, "ada", "list", None).unwrap();
         let cursor = first.page(&["a", "c", "e"], |entry| *entry).next_cursor.unwrap();
         let second = paging(&cursors, "ada", "list", Some(&cursor)).unwrap();
@@ -185,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_cursor_is_good_for_its_caller_and_its_list_alone() {
-        let cursors = Cursors::new().unwrap();
+        let cursors = Cursors::new(&[7; 32]);
         let first = paging(&cursors, "ada", "list", None).unwrap();
         let cursor = first.page(&["a", "b", "c"], |entry| *entry).next_cursor.unwrap();
         assert!(paging(&cursors, "ada", "list", Some(&cursor)).is_ok());
@@ -198,8 +191,8 @@ mod tests {
             "another list's"
         );
         assert!(
-            paging(&Cursors::new().unwrap(), "ada", "list", Some(&cursor)).is_err(),
-            "another replica's"
+            paging(&Cursors::new(&[8; 32]), "ada", "list", Some(&cursor)).is_err(),
+            "another door's"
         );
         let (position, tag) = cursor.split_once('.').unwrap();
         let moved = format!("{}.{tag}", URL_SAFE_NO_PAD.encode("zzz"));

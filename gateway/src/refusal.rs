@@ -23,6 +23,8 @@ pub enum Reason {
     AuditUnavailable,
     /// Too many calls are under way.
     Overloaded,
+    /// The user, the client app or the server has had as many calls as an administrator allows for the time.
+    Limited,
     /// Token B could not be obtained.
     NoTokenB,
     /// The user, or an administrator for them, has not consented to the tool at the identity provider.
@@ -72,6 +74,8 @@ pub enum HttpReason {
     Blocked,
     /// The log was restored from a backup, and nobody has accepted that yet.
     RestoreNotAccepted,
+    /// The replica cannot show that it is up to date.
+    Stale,
     /// An access token stands in the query.
     TokenInQuery,
     /// `Upgrade` asks for another protocol.
@@ -139,7 +143,7 @@ impl From<NoTokenB> for Failure {
 
 impl HttpReason {
     /// All reasons.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::HostNotServed,
         Self::OriginNotAllowed,
         Self::BodyTooLarge,
@@ -148,6 +152,7 @@ impl HttpReason {
         Self::BadQuery,
         Self::Blocked,
         Self::RestoreNotAccepted,
+        Self::Stale,
         Self::TokenInQuery,
         Self::UpgradeNotServed,
         Self::ExpectationFailed,
@@ -165,6 +170,7 @@ impl HttpReason {
             Self::BadQuery => "bad_query",
             Self::Blocked => "blocked",
             Self::RestoreNotAccepted => "restore_not_accepted",
+            Self::Stale => "stale",
             Self::TokenInQuery => "token_in_query",
             Self::UpgradeNotServed => "upgrade_not_served",
             Self::ExpectationFailed => "expectation_failed",
@@ -182,7 +188,7 @@ impl HttpReason {
             Self::BodyIncomplete | Self::BadQuery | Self::TokenInQuery | Self::UpgradeNotServed => {
                 StatusCode::BAD_REQUEST
             }
-            Self::RestoreNotAccepted => StatusCode::SERVICE_UNAVAILABLE,
+            Self::RestoreNotAccepted | Self::Stale => StatusCode::SERVICE_UNAVAILABLE,
             Self::ExpectationFailed => StatusCode::EXPECTATION_FAILED,
         }
     }
@@ -204,6 +210,7 @@ impl Reason {
             Self::TokenExpired,
             Self::AuditUnavailable,
             Self::Overloaded,
+            Self::Limited,
             Self::NoTokenB,
             Self::ConsentRequired,
             Self::InteractionRequired,
@@ -235,6 +242,7 @@ impl Reason {
             | Self::TokenExpired
             | Self::AuditUnavailable
             | Self::Overloaded
+            | Self::Limited
             | Self::NoTokenB
             | Self::ConsentRequired
             | Self::ExchangeUnavailable
@@ -313,6 +321,12 @@ impl Reason {
                 true,
             ),
             Self::Overloaded => told("overloaded", 5029, "Too many calls are under way", true),
+            Self::Limited => told(
+                "limited",
+                4029,
+                "Too many calls for the time; try again later",
+                true,
+            ),
             Self::NoTokenB => told(
                 "no_token_b",
                 5005,

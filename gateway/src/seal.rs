@@ -3,7 +3,7 @@
 //! What is sealed can neither be read nor changed nor invented outside, and it opens only as the kind of thing it was sealed as and only
 //! for whom it was bound to. So no session needs a place in a replica's memory, and one replica opens what another sealed.
 
-use std::{fmt, path::Path};
+use std::fmt;
 
 use aws_lc_rs::{
     aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
@@ -11,11 +11,7 @@ use aws_lc_rs::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
-use onedoor_exchange::KeyError;
-
-use crate::run::secret;
-
-/// Seals and opens. The key is kept in a file, so that sessions go on after a restart.
+/// Seals and opens. All replicas have the same key, and keep it, so that sessions go on at another one and after a restart.
 pub(crate) struct Seal(LessSafeKey);
 
 /// What something was sealed as.
@@ -30,12 +26,7 @@ pub(crate) enum Kind {
 }
 
 impl Seal {
-    /// Reads the key, or makes one.
-    pub(crate) fn load_or_create(path: &Path) -> Result<Self, KeyError> {
-        Self::new(&secret(path)?).ok_or_else(|| KeyError::NotASecret(path.to_owned()))
-    }
-
-    fn new(key: &[u8; 32]) -> Option<Self> {
+    pub(crate) fn new(key: &[u8; 32]) -> Option<Self> {
         let key = UnboundKey::new(&AES_256_GCM_SIV, key).ok()?;
         Some(Self(LessSafeKey::new(key)))
     }

@@ -90,6 +90,11 @@ pub(crate) async fn list(
         Ok(Query(query)) => query,
         Err(rejection) => return bad_query("query", &rejection.body_text()),
     };
+    if let Err(reason) = door.fresh().await {
+        let title = reason.told().message;
+        let reason = HttpReason::Stale;
+        return problem(reason.status(), reason.name(), title, [("errors", json!([]))]);
+    }
     let snapshot = door.registry.snapshot();
     if let Err(denial) = snapshot.admit(&principal) {
         let route = Refused {

@@ -106,6 +106,8 @@ actions! {
     ValidateManifest;
     /// Ask who called what.
     ReadCalls;
+    /// List the replicas.
+    ReadReplicas;
     /// Show which log it is.
     ReadLog;
     /// Accept that the log was restored from a backup.
@@ -161,9 +163,12 @@ impl Action {
             Self::DisableServer => [ALL, ALL, NO, OWN],
             Self::EnableServer => [NO, ALL, NO, NO],
             Self::RetireServer => [ALL, NO, NO, NO],
-            Self::ReadGrants | Self::ReadBlocks | Self::ReadIssuers | Self::ReadSettings | Self::ReadLog => {
-                [ALL, ALL, ALL, NO]
-            }
+            Self::ReadGrants
+            | Self::ReadBlocks
+            | Self::ReadIssuers
+            | Self::ReadSettings
+            | Self::ReadReplicas
+            | Self::ReadLog => [ALL, ALL, ALL, NO],
             Self::AddGrant => [ALL, NO, NO, NO],
             Self::RemoveGrant => [ALL, ALL, NO, NO],
             Self::ChangeBlocks | Self::ChangeIssuers | Self::AcceptRestore => [NO, ALL, NO, NO],

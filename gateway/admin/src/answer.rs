@@ -12,7 +12,9 @@ use utoipa::{
 
 use crate::{
     openapi::{Documented, Spec},
+    order::Done,
     precondition::etag,
+    view::EnforcedView,
 };
 
 /// The revision that a command took effect as.
@@ -64,6 +66,18 @@ pub(crate) struct Created<T> {
     pub location: Option<HeaderValue>,
     /// The command.
     pub applied: Applied,
+}
+
+/// What a command took away, and where that is enforced.
+#[derive(Debug)]
+pub(crate) struct TakenAway(pub Done);
+
+/// How that is shown.
+#[derive(Debug, Serialize, ToSchema)]
+struct TakenAwayView {
+    /// Where it is enforced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enforced: Option<EnforcedView>,
 }
 
 /// A thing that a command removed.
@@ -174,6 +188,23 @@ impl<T: ToSchema> Documented for Created<T> {
         spec.answer(201, "It was made.", Some(schema), &headers);
         spec.problem(409);
         spec.problem(410);
+    }
+}
+
+impl IntoResponse for TakenAway {
+    fn into_response(self) -> Response {
+        let view = TakenAwayView {
+            enforced: self.0.enforced.as_ref().map(EnforcedView::from),
+        };
+        (of_command(&self.0.applied), axum::Json(view)).into_response()
+    }
+}
+
+impl Documented for TakenAway {
+    fn document(spec: &mut Spec<'_>) {
+        let schema = spec.schema::<TakenAwayView>();
+        let headers = ["Onedoor-Revision", "Idempotent-Replayed"];
+        spec.answer(200, "It is gone.", Some(schema), &headers);
     }
 }
 

@@ -25,7 +25,7 @@ use crate::{
     refusal::Refusal,
     servers::limits,
     text::Text,
-    view::{BlockList, BlockView},
+    view::{BlockList, BlockView, EnforcedView},
 };
 
 /// The name of the list, in its cursors.
@@ -155,7 +155,10 @@ async fn add(
     });
     let block = made.ok_or(Refusal::Gone { revision })?;
     Ok(Created {
-        view: BlockView::of(block),
+        view: BlockView {
+            enforced: done.enforced.as_ref().map(EnforcedView::from),
+            ..BlockView::of(block)
+        },
         version: block.changed.version(),
         location: None,
         applied: done.applied,

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     Api,
     action::{AddGrant, ReadGrants, RemoveGrant},
-    answer::{Created, Plain, Removed},
+    answer::{Created, Plain, TakenAway},
     body::{Given, Json, Nothing},
     endpoint::{Named, endpoint},
     faults::Faults,
@@ -167,11 +167,11 @@ async fn remove(
     may: May<RemoveGrant>,
     Named(id): Named<GrantId>,
     incoming: Incoming<Nothing>,
-) -> Result<Removed, Refusal> {
+) -> Result<TakenAway, Refusal> {
     let done = may
         .execute(incoming.head, Command::RemoveGrant { id }, None)
         .await?;
-    Ok(Removed(done.applied))
+    Ok(TakenAway(done))
 }
 
 impl GrantQuery {

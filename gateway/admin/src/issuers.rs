@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::{
     Api,
     action::{ChangeIssuers, ReadIssuers},
-    answer::{Changed, Created, Plain, Removed},
+    answer::{Changed, Created, Plain, TakenAway},
     body::{Given, Json, Nothing},
     endpoint::{Named, endpoint},
     faults::Faults,
@@ -216,11 +216,11 @@ async fn distrust(
     may: May<ChangeIssuers>,
     Named(name): Named<IssuerName>,
     incoming: Incoming<Nothing>,
-) -> Result<Removed, Refusal> {
+) -> Result<TakenAway, Refusal> {
     let done = may
         .execute(incoming.head, Command::Distrust { name }, None)
         .await?;
-    Ok(Removed(done.applied))
+    Ok(TakenAway(done))
 }
 
 fn viewed(done: &Done, name: &IssuerName) -> Result<(IssuerView, AggregateVersion), Refusal> {

@@ -41,6 +41,7 @@ mod problem;
 mod read;
 mod reason;
 mod refusal;
+mod replicas;
 mod router;
 mod servers;
 mod settings;
@@ -49,9 +50,10 @@ mod testing;
 mod text;
 mod view;
 
-use std::{fmt, net::IpAddr, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use onedoor_authn::Verifier;
+use onedoor_lease::Control;
 use onedoor_model::principal::Principal;
 use onedoor_projector::Store;
 use onedoor_registry::Registry;
@@ -71,6 +73,10 @@ pub use self::{
 pub struct Deps {
     /// The live registry.
     pub registry: Arc<Registry>,
+    /// How commands are given, and what is known of the replicas.
+    pub control: Arc<Control>,
+    /// Where it is told how long commands took to be enforced.
+    pub enforcements: Arc<dyn Enforcements>,
     /// Histories and the audit index.
     pub store: Store,
     /// Who calls.
@@ -81,6 +87,12 @@ pub struct Deps {
     pub probes: Arc<dyn Probes>,
     /// Callers whom the bootstrap file makes administrators.
     pub first_admins: Arc<[FirstAdmin]>,
+}
+
+/// Where it is told how long restrictive commands took, from their receipt until they were enforced everywhere.
+pub trait Enforcements: Send + Sync + fmt::Debug {
+    /// One is enforced.
+    fn enforced(&self, took: Duration);
 }
 
 /// Where refusals of callers are told, to be recorded.
@@ -117,6 +129,8 @@ pub enum Refused<'a> {
 #[derive(Clone)]
 pub(crate) struct Api {
     pub(crate) registry: Arc<Registry>,
+    pub(crate) control: Arc<Control>,
+    pub(crate) enforcements: Arc<dyn Enforcements>,
     pub(crate) rows: Store,
     pub(crate) verifier: Arc<Verifier>,
     pub(crate) denied: Arc<dyn Denied>,

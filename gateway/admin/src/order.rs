@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::{extract::FromRequest, extract::Request};
+use onedoor_lease::{Enforced, Executed};
 use onedoor_log::{AppendError, Refusal as LogRefusal};
 use onedoor_model::{
     ids::{AggregateVersion, BlockId, GrantId, IssuerName, Slug},
@@ -49,6 +50,8 @@ pub(crate) struct Head {
 pub(crate) struct Done {
     /// The command.
     pub applied: Applied,
+    /// Of a command that takes something away: where it is enforced.
+    pub enforced: Option<Enforced>,
     /// The registry, at its revision or later.
     pub state: State,
 }
@@ -128,7 +131,7 @@ impl<P: Permission> May<P> {
         state.command(&key).is_some()
     }
 
-    /// Gives a command, and waits until this replica enforces what came of it. The caller's disconnect does not stop it half-way.
+    /// Gives a command, and waits until what came of it is enforced: here; and, where it takes something away, everywhere. The caller's disconnect does not stop it half-way.
     ///
     /// # Errors
     /// It did nothing, or it is not known whether it did.
@@ -147,12 +150,21 @@ impl<P: Permission> May<P> {
             reason: self.recorded_reason(head.reason.map(String::from)),
             traceparent: head.traceparent,
         };
-        let registry = Arc::clone(&self.api.registry);
-        let execution = tokio::spawn(async move { registry.execute(order).await });
+        let control = Arc::clone(&self.api.control);
+        let execution = tokio::spawn(async move { control.execute(order).await });
         let result = execution.await.map_err(Refusal::internal)?;
         let state = self.api.registry.state();
         match result {
-            Ok(applied) => Ok(Done { applied, state }),
+            Ok(Executed { applied, enforced }) => {
+                if let Some(enforced) = &enforced {
+                    self.api.enforcements.enforced(enforced.took);
+                }
+                Ok(Done {
+                    applied,
+                    enforced,
+                    state,
+                })
+            }
             Err(rejected) => Err(refusal(rejected, &about, &state)),
         }
     }
@@ -208,6 +220,7 @@ fn refusal(rejected: Rejected, about: &About, state: &State) -> Refusal {
             ))
         }
         Rejected::Log(error) => Refusal::Log(error),
+        Rejected::Held => Refusal::Held,
         Rejected::Stopped(stopped) => Refusal::Stopped(stopped),
         Rejected::Write(error) => Refusal::internal(error),
     }

@@ -123,6 +123,7 @@ fn revision(refusal: &Refusal) -> Option<u64> {
         | Refusal::Broken(_)
         | Refusal::PreconditionRequired
         | Refusal::Log(_)
+        | Refusal::Held
         | Refusal::Stopped(_)
         | Refusal::Projection(_)
         | Refusal::Internal(_) => None,

@@ -101,6 +101,12 @@ pub(crate) enum Refusal {
     /// The log did not take the command. Retry with the same command id.
     #[error("the log did not take the command; retry with the same Idempotency-Key")]
     Log(#[source] AppendError),
+    /// Every replica refuses already what the command takes away, but the registry has not taken its event yet. Retry with the same
+    /// command id to learn what came of it.
+    #[error(
+        "every replica refuses it already, but the registry has not taken the change yet; retry with the same Idempotency-Key"
+    )]
+    Held,
     /// This replica no longer follows the log. Ask another one.
     #[error(transparent)]
     Stopped(#[from] Stopped),
@@ -189,6 +195,8 @@ reasons! {
     Behind, "behind", SERVICE_UNAVAILABLE, "The revision has not come here yet";
     /// The log takes nothing now.
     LogUnavailable, "log_unavailable", SERVICE_UNAVAILABLE, "The log does not take commands now";
+    /// The command is in force, and not in the registry yet.
+    Held, "held", SERVICE_UNAVAILABLE, "It is in force, but not in the registry yet";
     /// The replica does not follow the log.
     Stopped, "stopped", SERVICE_UNAVAILABLE, "This replica no longer follows the registry";
     /// The projection cannot be read.
@@ -221,6 +229,7 @@ impl Refusal {
             Self::Gone { .. } => Reason::Gone,
             Self::Behind { .. } => Reason::Behind,
             Self::Log(_) => Reason::LogUnavailable,
+            Self::Held => Reason::Held,
             Self::Stopped(Stopped) => Reason::Stopped,
             Self::Projection(_) => Reason::ProjectionUnavailable,
             Self::Internal(_) => Reason::Internal,
@@ -277,6 +286,7 @@ impl Refusal {
             | Self::Gone { .. }
             | Self::Behind { .. }
             | Self::Log(_)
+            | Self::Held
             | Self::Stopped(Stopped)
             | Self::Projection(_)
             | Self::Internal(_) => Vec::new(),

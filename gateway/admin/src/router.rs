@@ -8,7 +8,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     Api, Deps, audit, blocks, endpoint::PREFIX, grants, history, issuers, lifecycle, log, manifests,
-    precondition, refusal::Refusal, servers, settings,
+    precondition, refusal::Refusal, replicas, servers, settings,
 };
 
 /// The admin plane, below `/api/v1`. Serve it on a listener of its own, with `ConnectInfo<SocketAddr>` in each request's extensions.
@@ -19,6 +19,8 @@ pub fn router(deps: Deps) -> Router {
     let serve_document = move || async move { ([(header::CONTENT_TYPE, "application/json")], document) };
     let api = Api {
         registry: deps.registry,
+        control: deps.control,
+        enforcements: deps.enforcements,
         rows: deps.store,
         verifier: deps.verifier,
         denied: deps.denied,
@@ -54,6 +56,7 @@ fn routes() -> OpenApiRouter<Api> {
         manifests::routes(),
         audit::routes(),
         log::routes(),
+        replicas::routes(),
     ]
     .into_iter()
     .fold(

@@ -24,7 +24,7 @@ use crate::{
     read::{Everything, Read},
     refusal::Refusal,
     text::Text,
-    view::{ServerList, ServerStatus, ServerView},
+    view::{EnforcedView, ServerList, ServerStatus, ServerView},
 };
 
 /// The name of the list, in its cursors.
@@ -186,7 +186,8 @@ impl Api {
         done: Done,
         slug: &Slug,
     ) -> Result<Changed<ServerView>, Refusal> {
-        let (view, version) = self.server_after(&done, slug, None).await?;
+        let (mut view, version) = self.server_after(&done, slug, None).await?;
+        view.enforced = done.enforced.as_ref().map(EnforcedView::from);
         Ok(Changed {
             view,
             version,

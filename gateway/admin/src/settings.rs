@@ -6,7 +6,7 @@ use deserr::Deserr;
 use onedoor_model::{
     ids::{AggregateVersion, Slug},
     manifest::Fault,
-    registry::{Breaker, Command, Limits, SecretRef, Settings, UpstreamTls},
+    registry::{Breaker, Command, Limits, RateLimit, RateLimits, SecretRef, Settings, UpstreamTls},
 };
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -54,6 +54,9 @@ struct NewSettings {
     /// When calls to a failing server are no longer tried.
     #[deserr(default)]
     breaker: Option<NewBreaker>,
+    /// How often calls may be made.
+    #[deserr(default)]
+    rate_limits: Option<NewRateLimits>,
     /// TLS towards servers that need more than the machine's certificate authorities, by slug.
     #[deserr(default)]
     #[schema(value_type = Option<BTreeMap<String, NewUpstreamTls>>)]
@@ -71,6 +74,34 @@ struct NewBreaker {
     /// For how long at first, in milliseconds.
     #[deserr(default)]
     open_ms: Option<u64>,
+}
+
+/// How often calls may be made. What is left out is not limited.
+#[derive(Debug, Deserr, ToSchema)]
+#[deserr(error = Faults, deny_unknown_fields, rename_all = camelCase)]
+#[schema(rename_all = "camelCase")]
+struct NewRateLimits {
+    /// Calls of each user, through whichever client app.
+    #[deserr(default)]
+    per_user: Option<NewRateLimit>,
+    /// Calls through each client app, of whichever user or on its own behalf.
+    #[deserr(default)]
+    per_client: Option<NewRateLimit>,
+    /// Calls to each server, by whomever.
+    #[deserr(default)]
+    per_server: Option<NewRateLimit>,
+}
+
+/// How often something may happen.
+#[derive(Debug, Deserr, ToSchema)]
+#[deserr(error = Faults, deny_unknown_fields, rename_all = camelCase)]
+#[schema(rename_all = "camelCase")]
+struct NewRateLimit {
+    /// How often in a minute, in the long run.
+    per_minute: u32,
+    /// How often at once, after a pause; a minute's worth where it is left out.
+    #[deserr(default)]
+    burst: Option<u32>,
 }
 
 /// TLS towards one server. Each is the place of a PEM file or text: `file:/absolute/path` or `env:NAME`.
@@ -206,6 +237,10 @@ impl NewSettings {
                     networks.into_iter().map(|Text(it)| it).collect()
                 }),
             breaker: self.breaker.map(NewBreaker::into_breaker).unwrap_or_default(),
+            rate_limits: self
+                .rate_limits
+                .map(NewRateLimits::into_limits)
+                .unwrap_or_default(),
             upstream_tls: self
                 .upstream_tls
                 .map(upstream_tls)
@@ -241,6 +276,22 @@ impl NewBreaker {
         Breaker {
             failures: self.failures.unwrap_or(default.failures),
             open_ms: self.open_ms.unwrap_or(default.open_ms),
+        }
+    }
+}
+
+impl NewRateLimits {
+    fn into_limits(self) -> RateLimits {
+        let limit = |given: Option<NewRateLimit>| {
+            given.map(|NewRateLimit { per_minute, burst }| RateLimit {
+                per_minute,
+                burst: burst.unwrap_or(per_minute),
+            })
+        };
+        RateLimits {
+            per_user: limit(self.per_user),
+            per_client: limit(self.per_client),
+            per_server: limit(self.per_server),
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::{
     lease::{Broken, Lease, Line},
     pool::{PoolLimits, Slot},
     tls,
+    written::Witnessed,
 };
 
 /// An answer's head, in bytes, at most.
@@ -122,8 +123,10 @@ impl Connector {
         ping_every: Duration,
         slot: Option<Slot>,
     ) -> Result<Connection, ConnectError> {
+        let stream = Witnessed::new(stream);
+        let witnesses = stream.witnesses();
         let Some(name) = &destination.tls else {
-            let opened = http1::Connection::open(stream, peer, slot).await;
+            let opened = http1::Connection::open(stream, witnesses, peer, slot).await;
             return opened.map(Connection::Http1).map_err(broken);
         };
         let stream = self
@@ -132,10 +135,10 @@ impl Connector {
             .await
             .map_err(ConnectError::Tls)?;
         if stream.get_ref().1.alpn_protocol() == Some(tls::HTTP_2) {
-            let opened = http2::Connection::open(stream, peer, slot, ping_every).await;
+            let opened = http2::Connection::open(stream, witnesses, peer, slot, ping_every).await;
             opened.map(Connection::Http2).map_err(ConnectError::Broken)
         } else {
-            let opened = http1::Connection::open(stream, peer, slot).await;
+            let opened = http1::Connection::open(stream, witnesses, peer, slot).await;
             opened.map(Connection::Http1).map_err(broken)
         }
     }

@@ -18,6 +18,7 @@ use crate::{
     lease::SendError,
     pool::{Shelf, Slot},
     request::RequestBody,
+    written::{Witness, Witnesses},
 };
 
 pub(crate) use body::Http1Body;
@@ -32,6 +33,7 @@ const READ_BUFFER: usize = 256 * 1024;
 pub(crate) struct Connection {
     sender: http1::SendRequest<RequestBody>,
     driver: Driver,
+    witnesses: Witnesses,
     peer: IpAddr,
     slot: Option<Slot>,
 }
@@ -41,7 +43,12 @@ struct Driver(JoinHandle<()>);
 
 impl Connection {
     /// Speaks HTTP/1.1 over a stream, and waits until a request can be taken.
-    pub(crate) async fn open<S>(stream: S, peer: IpAddr, slot: Option<Slot>) -> Result<Self, hyper::Error>
+    pub(crate) async fn open<S>(
+        stream: S,
+        witnesses: Witnesses,
+        peer: IpAddr,
+        slot: Option<Slot>,
+    ) -> Result<Self, hyper::Error>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -60,6 +67,7 @@ impl Connection {
         let mut connection = Self {
             sender,
             driver: Driver(driver),
+            witnesses,
             peer,
             slot,
         };
@@ -85,20 +93,26 @@ impl Connection {
         self,
         request: Request<RequestBody>,
         shelf: Option<Arc<Shelf>>,
+        witness: Option<Arc<dyn Witness>>,
     ) -> impl Future<Output = Result<Response<PooledBody>, SendError>> + Send + 'static {
         let Self {
             mut sender,
             mut driver,
+            witnesses,
             peer,
             slot,
         } = self;
+        // First: the driver may write before the next line.
+        if let Some(witness) = witness {
+            witnesses.add(witness);
+        }
         let answer = sender.try_send_request(request);
         async move {
             let mut answer = pin!(answer);
             let answered = tokio::select! {
                 biased;
                 answered = answer.as_mut() => answered.map(|answer| {
-                    let connection = Self { sender, driver, peer, slot };
+                    let connection = Self { sender, driver, witnesses, peer, slot };
                     answer.map(|body| Http1Body::held(body, connection, shelf))
                 }),
                 _ = &mut driver.0 => {

@@ -35,6 +35,7 @@ use crate::{
     lease::{Broken, SendError},
     pool::Slot,
     request::RequestBody,
+    written::{Witness, Witnesses},
 };
 use upload::Upload;
 
@@ -56,6 +57,7 @@ pub(crate) struct Connection {
     /// Streams that the server allows at once; closed when the connection has ended.
     allowed: watch::Receiver<usize>,
     in_use: Mutex<InUse>,
+    witnesses: Witnesses,
     peer: IpAddr,
     opened: Instant,
     slot: Option<Slot>,
@@ -85,6 +87,7 @@ impl Connection {
     /// often as `ping_every` says, and given up if none comes for as long. Must be called within a Tokio runtime.
     pub(crate) async fn open<S>(
         stream: S,
+        witnesses: Witnesses,
         peer: IpAddr,
         slot: Option<Slot>,
         ping_every: Duration,
@@ -116,6 +119,7 @@ impl Connection {
                 streams: 0,
                 since: opened,
             }),
+            witnesses,
             peer,
             opened,
             slot,
@@ -170,7 +174,12 @@ impl Credit {
     pub(crate) fn send(
         self,
         request: Request<RequestBody>,
+        witness: Option<Arc<dyn Witness>>,
     ) -> impl Future<Output = Result<Response<PooledBody>, SendError>> + Send + 'static {
+        // First: the driver may write before the next line.
+        if let Some(witness) = witness {
+            self.0.witnesses.add(witness);
+        }
         let sent = self.hand_over(request);
         async move { sent?.answer().await }
     }

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::{
     body::PooledBody, destination::Destination, head, http1, http2, pool::Shelf, request::RequestBody,
+    written::Witness,
 };
 
 /// What is needed to send one request: a connection that takes it at once and, over HTTP/2, leave to open a stream.
@@ -100,14 +101,34 @@ impl Lease {
         self,
         request: Request<RequestBody>,
     ) -> impl Future<Output = Result<Response<PooledBody>, SendError>> + Send + 'static {
+        self.hand_over(request, None)
+    }
+
+    /// The same, and tells when the request was written.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub fn send_witnessed(
+        self,
+        request: Request<RequestBody>,
+        witness: Arc<dyn Witness>,
+    ) -> impl Future<Output = Result<Response<PooledBody>, SendError>> + Send + 'static {
+        self.hand_over(request, Some(witness))
+    }
+
+    fn hand_over(
+        self,
+        request: Request<RequestBody>,
+        witness: Option<Arc<dyn Witness>>,
+    ) -> impl Future<Output = Result<Response<PooledBody>, SendError>> + Send + 'static {
         match self.line {
             Line::Http1(connection, shelf) => {
                 let request = head::for_http1(request, &self.destination);
-                Either::Left(connection.send(request, shelf))
+                Either::Left(connection.send(request, shelf, witness))
             }
             Line::Http2(credit) => {
                 let request = head::for_http2(request, &self.destination);
-                Either::Right(credit.send(request))
+                Either::Right(credit.send(request, witness))
             }
         }
     }

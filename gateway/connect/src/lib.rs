@@ -26,6 +26,7 @@ mod roots;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod written;
 
 pub use address::{AddressPolicy, Forbidden};
 pub use body::{BodyError, PooledBody};
@@ -39,3 +40,4 @@ pub use request::{BoxError, LengthMismatch, RequestBody};
 pub use roots::{Roots, RootsError};
 pub use tls::{TlsIdentity, TlsMaterial, TlsMaterialError};
 pub use tokio::time::Instant;
+pub use written::Witness;

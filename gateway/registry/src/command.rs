@@ -3,10 +3,16 @@
 use bytes::Bytes;
 use onedoor_log::{AppendError, Stream};
 use onedoor_model::{
-    ids::{AggregateVersion, Revision},
+    envelope::Draft,
+    ids::{AggregateVersion, CommandId, Digest, Revision},
     principal::Actor,
-    registry::{Command, CommandKey, CommandRecord, CommandStamp, Conflict, NotPlanned, RegistryEvent},
+    registry::{
+        Change, Command, CommandKey, CommandRecord, CommandStamp, Conflict, NotPlanned, RegistryEvent,
+        ReplicaJoined,
+    },
 };
+
+use uuid::Uuid;
 
 use crate::{Boot, Registry, Stopped, follow::PARTITION};
 
@@ -25,6 +31,32 @@ pub struct Order {
     pub reason: Option<String>,
     /// Trace context of the request.
     pub traceparent: Option<String>,
+}
+
+impl Order {
+    /// Whether it only takes away: then it is enforced everywhere before it is answered.
+    #[must_use]
+    pub fn is_restrictive(&self) -> bool {
+        match self.command {
+            Command::Disable { .. }
+            | Command::DisableTool { .. }
+            | Command::RemoveGrant { .. }
+            | Command::AddBlock(_)
+            | Command::Distrust { .. } => true,
+            Command::Register { .. }
+            | Command::Update { .. }
+            | Command::Approve { .. }
+            | Command::Promote { .. }
+            | Command::Enable { .. }
+            | Command::Retire { .. }
+            | Command::EnableTool { .. }
+            | Command::AddGrant { .. }
+            | Command::RemoveBlock { .. }
+            | Command::Trust(_)
+            | Command::Set(_)
+            | Command::AcceptRestore { .. } => false,
+        }
+    }
 }
 
 /// A command that took effect.
@@ -49,6 +81,10 @@ pub enum Rejected {
     /// command id is harmless.
     #[error("the log did not take the command")]
     Log(#[source] AppendError),
+    /// Every replica refuses what the command takes away from now on, but its event is not in the registry yet: it will be, within
+    /// seconds of the registry's taking events again. A retry tells.
+    #[error("the command is held everywhere; its event is not in the registry yet")]
+    Held,
     /// This replica no longer follows the log. Ask another one.
     #[error(transparent)]
     Stopped(#[from] Stopped),
@@ -57,14 +93,34 @@ pub enum Rejected {
     Write(#[from] serde_json::Error),
 }
 
+/// An order, decided on what this replica knows.
+#[derive(Debug)]
+pub enum Planned {
+    /// It was given before, and this came of it.
+    Before(Applied),
+    /// The event to append. It takes effect unless something else wins meanwhile.
+    Event(Box<Draft<RegistryEvent>>),
+}
+
 impl Registry {
-    /// Gives a command and waits until this replica enforces what came of it.
+    /// Gives a command and waits until this replica's snapshot holds what came of it.
     ///
     /// Once begun it should not be dropped: dropped, it may take effect or not.
     ///
     /// # Errors
     /// [`Rejected`]
     pub async fn execute(&self, order: Order) -> Result<Applied, Rejected> {
+        match self.plan(order)? {
+            Planned::Before(applied) => Ok(applied),
+            Planned::Event(draft) => self.give(*draft).await,
+        }
+    }
+
+    /// Decides an order on what this replica knows, and makes its event.
+    ///
+    /// # Errors
+    /// [`Rejected`]
+    pub fn plan(&self, order: Order) -> Result<Planned, Rejected> {
         let key = CommandKey {
             actor: order.actor.key(),
             route: order.stamp.route.clone(),
@@ -73,60 +129,111 @@ impl Registry {
         if self.is_stopped() {
             return Err(Rejected::Stopped(Stopped));
         }
-        if let Some(record) = self.state().command(&key) {
-            return outcome(record, &order.stamp, true);
+        let state = self.state();
+        if let Some(record) = state.command(&key) {
+            return outcome(record, &order.stamp.digest, true).map(Planned::Before);
         }
-        let event = {
-            let state = self.state();
-            let change = order.command.plan(&state)?;
-            let expected = if change.is_restrictive() {
-                None
-            } else {
-                order.expected
-            };
-            let event = RegistryEvent {
-                command: order.stamp.clone(),
-                expected,
-                change,
-            };
-            state.arbitrate(Some(&order.actor), &event)?;
-            event
+        let change = order.command.plan(&state)?;
+        let expected = if change.is_restrictive() {
+            None
+        } else {
+            order.expected
         };
+        let event = RegistryEvent {
+            command: order.stamp,
+            expected,
+            change,
+        };
+        state.arbitrate(Some(&order.actor), &event)?;
         let mut draft = Boot::draft(event);
         draft.actor = Some(order.actor);
         draft.reason = order.reason;
         draft.traceparent = order.traceparent;
+        Ok(Planned::Event(Box::new(draft)))
+    }
 
-        let revision = {
-            let mut chain = self.chain.lock().await;
-            let (bytes, after) = chain.seal(draft)?;
-            let appended = self
-                .log
-                .append(Stream::Registry, PARTITION, vec![Bytes::from(bytes)])
-                .await;
-            match appended {
-                Ok(offset) => {
-                    *chain = after;
-                    offset
-                }
-                Err(error @ AppendError::Refused(_)) => return Err(Rejected::Log(error)),
-                Err(error @ AppendError::Unknown(_)) => {
-                    // It may stand in the log, so the next event is chained to it.
-                    *chain = after;
-                    return Err(Rejected::Log(error));
-                }
-            }
+    /// Appends a planned event, and waits until this replica's snapshot holds what came of its command.
+    ///
+    /// # Errors
+    /// [`Rejected`]
+    pub async fn give(&self, draft: Draft<RegistryEvent>) -> Result<Applied, Rejected> {
+        let command = draft.data.command.clone();
+        let key = draft.actor.as_ref().map(|actor| CommandKey {
+            actor: actor.key(),
+            route: command.route,
+            id: command.id,
+        });
+        let record = || key.as_ref().and_then(|key| self.state().command(key).cloned());
+        let appended = async {
+            let revision = self.append(draft).await?;
+            self.reached(revision).await?;
+            Ok::<_, Rejected>(Some(revision))
         };
-        self.reached(revision).await?;
-        match self.state().command(&key) {
-            Some(record) => outcome(record, &order.stamp, record.revision != revision),
+        let given = tokio::select! {
+            biased;
+            given = appended => given?,
+            // Another replica has appended it: whatever became of the own try.
+            () = self.folded(&record) => None,
+        };
+        match record() {
+            Some(record) => {
+                let retried = given.is_some_and(|revision| revision != record.revision);
+                outcome(&record, &command.digest, retried)
+            }
             None => Err(Rejected::Stopped(Stopped)),
         }
     }
+
+    /// Completes when there is a record.
+    async fn folded(&self, record: impl Fn() -> Option<CommandRecord>) {
+        let mut progress = self.progress();
+        while record().is_none() {
+            if progress.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Appends that this boot has begun to follow the log. Where that stands.
+    ///
+    /// # Errors
+    /// [`Rejected::Log`], [`Rejected::Write`]
+    pub async fn join(&self, boot: &Boot) -> Result<Revision, Rejected> {
+        let id = CommandId::try_from(Uuid::now_v7().to_string())
+            .map_err(serde::de::Error::custom)
+            .map_err(Rejected::Write)?;
+        self.append(Boot::draft(RegistryEvent {
+            command: CommandStamp {
+                id,
+                route: "join".to_owned(),
+                digest: Digest::of(b""),
+            },
+            expected: Some(AggregateVersion::NONE),
+            change: Change::ReplicaJoined(ReplicaJoined {
+                boot: boot.id,
+                replica: boot.replica.clone(),
+            }),
+        }))
+        .await
+    }
+
+    async fn append(&self, draft: Draft<RegistryEvent>) -> Result<Revision, Rejected> {
+        let mut chain = self.chain.lock().await;
+        let (bytes, after) = chain.seal(draft)?;
+        let appended = self
+            .log
+            .append(Stream::Registry, PARTITION, vec![Bytes::from(bytes)])
+            .await;
+        // After an unclear append it may stand in the log, so the next event is chained to it.
+        if !matches!(appended, Err(AppendError::Refused(_))) {
+            *chain = after;
+        }
+        appended.map_err(Rejected::Log)
+    }
 }
 
-fn outcome(record: &CommandRecord, stamp: &CommandStamp, retried: bool) -> Result<Applied, Rejected> {
-    if record.digest != stamp.digest {
+fn outcome(record: &CommandRecord, digest: &Digest, retried: bool) -> Result<Applied, Rejected> {
+    if record.digest != *digest {
         return Err(Rejected::Conflict(Conflict::CommandReused));
     }
     match &record.result {

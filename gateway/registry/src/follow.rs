@@ -1,6 +1,6 @@
 //! Following the log.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -15,10 +15,16 @@ use onedoor_model::{
 use tokio::sync::{Mutex, watch};
 use uuid::Uuid;
 
-use crate::Boot;
+use crate::{
+    Boot,
+    footing::{Footing, Generations},
+};
 
 /// The partition that `registry` has.
 pub(crate) const PARTITION: Partition = Partition(0);
+
+/// First and longest wait before a log that cannot be read is read again.
+const RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
 /// The registry as this replica knows it. Reading takes no lock.
 #[derive(Debug)]
@@ -27,7 +33,26 @@ pub struct Registry {
     pub(crate) chain: Mutex<Chain>,
     published: ArcSwap<Published>,
     snapshot: ArcSwap<Snapshot>,
+    generations: Generations,
     progress: watch::Sender<Progress>,
+}
+
+/// Follows the stream. What it has folded is in force once it is published.
+#[derive(Debug)]
+pub struct Follower {
+    registry: Arc<Registry>,
+    tail: Tail,
+    state: State,
+    wait: Duration,
+}
+
+/// A state that the projection has kept.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// The state.
+    pub state: State,
+    /// Digest of the bytes of the last event that it has folded.
+    pub record: Digest,
 }
 
 /// How far the registry is followed.
@@ -35,6 +60,8 @@ pub struct Registry {
 pub struct Progress {
     /// The last event that the snapshot holds.
     pub revision: Revision,
+    /// How many snapshots there were: holds change what may be done, too.
+    pub edition: u64,
     /// Set for good when following ended: changes may have been missed, and nothing may be served.
     pub stopped: bool,
 }
@@ -63,7 +90,7 @@ pub enum FollowError {
         #[source]
         source: Unreadable,
     },
-    /// The stream is not a registry.
+    /// The stream is not a registry, or not the one that the projection was made of.
     #[error("the registry stream does not follow from its beginning")]
     Fold(#[from] FoldError),
     /// The first event could not be written as JSON.
@@ -86,12 +113,34 @@ impl Registry {
         log: Arc<dyn EventLog>,
         boot: &Boot,
     ) -> Result<(Arc<Self>, impl Future<Output = FollowError> + Send + use<>), FollowError> {
+        let (registry, follower) = Self::open_from(log, boot, None).await?;
+        Ok((registry, follower.run()))
+    }
+
+    /// The same, reading on from what the projection has kept, for whoever publishes what is followed. What was kept of another log is
+    /// of no use: then the whole stream is read.
+    ///
+    /// # Errors
+    /// [`FollowError`]; [`ReadError::BeyondEnd`] where the projection has seen more of the log than there is.
+    pub async fn open_from(
+        log: Arc<dyn EventLog>,
+        boot: &Boot,
+        kept: Option<Kept>,
+    ) -> Result<(Arc<Self>, Follower), FollowError> {
         let mut chain = boot.chain(Producer::Registry);
         if log.bounds(Stream::Registry, PARTITION).await?.end == Offset(0) {
             chain = begin(&*log, chain).await?;
         }
         let mut state = State::default();
-        let mut tail = Tail::new(Arc::clone(&log), Stream::Registry, PARTITION, Offset(0));
+        if let Some(kept) = kept {
+            if kept.is_of(&*log).await? {
+                state = kept.state;
+            } else {
+                tracing::error!("the projection is not of this log: the whole registry is read instead");
+            }
+        }
+        let from = state.revision().map_or(Offset(0), Offset::next);
+        let mut tail = Tail::new(Arc::clone(&log), Stream::Registry, PARTITION, from);
         let end = log.bounds(Stream::Registry, PARTITION).await?.end;
         while tail.position() < end {
             fold(&mut state, &tail.next().await?)?;
@@ -100,18 +149,21 @@ impl Registry {
             log,
             chain: Mutex::new(chain),
             snapshot: ArcSwap::from_pointee(Snapshot::of(&state)),
+            generations: Generations::default(),
             progress: watch::Sender::new(Progress {
                 revision: state.revision().unwrap_or_default(),
+                edition: 0,
                 stopped: false,
             }),
-            published: ArcSwap::from_pointee(Published { state }),
+            published: ArcSwap::from_pointee(Published { state: state.clone() }),
         });
-        let follower = Arc::clone(&registry);
-        Ok((registry, async move {
-            let error = follower.follow(tail).await;
-            follower.progress.send_modify(|progress| progress.stopped = true);
-            error
-        }))
+        let follower = Follower {
+            registry: Arc::clone(&registry),
+            tail,
+            state,
+            wait: RETRY.0,
+        };
+        Ok((registry, follower))
     }
 
     /// What decisions are made on now.
@@ -126,7 +178,46 @@ impl Registry {
         self.published.load().state.clone()
     }
 
-    /// Tells of every new revision, once the snapshot holds it, and of the end.
+    /// What something stands on that goes on after its decision: taken before the snapshot that is decided on, held as long as it goes
+    /// on, exchanged whenever it is decided anew.
+    #[must_use]
+    pub fn footing(&self) -> Footing {
+        self.generations.footing()
+    }
+
+    /// The edition that is enforced: nothing goes on that was decided on an earlier snapshot.
+    #[must_use]
+    pub fn enforced(&self) -> u64 {
+        self.generations.enforced()
+    }
+
+    /// Completes when more may be enforced than before. For one task; cancel-safe.
+    pub async fn enforced_more(&self) {
+        self.generations.ended().await;
+    }
+
+    /// Puts a state in force, under what is held: `under` is the state with all open holds, and what decisions are made on. The edition
+    /// it is. For one task: the one that follows.
+    pub fn publish(&self, folded: State, under: &State) -> u64 {
+        let snapshot = Snapshot::of(under);
+        let revision = snapshot.revision();
+        // The snapshot before all else: whoever is told of a revision finds it in force.
+        self.snapshot.store(Arc::new(snapshot));
+        self.published.store(Arc::new(Published { state: folded }));
+        let edition = self.generations.advance();
+        self.progress.send_modify(|progress| {
+            progress.revision = revision;
+            progress.edition = edition;
+        });
+        edition
+    }
+
+    /// Ends following: nothing may be served from now on.
+    pub fn stop(&self) {
+        self.progress.send_modify(|progress| progress.stopped = true);
+    }
+
+    /// Tells of every new snapshot, and of the end.
     #[must_use]
     pub fn progress(&self) -> watch::Receiver<Progress> {
         self.progress.subscribe()
@@ -152,26 +243,69 @@ impl Registry {
             Ok(false) | Err(_) => Err(Stopped),
         }
     }
+}
 
-    async fn follow(&self, mut tail: Tail) -> FollowError {
+impl Follower {
+    /// The registry that it follows for.
+    #[must_use]
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    /// The state with the events that come next, which are not in force yet. Cancel-safe.
+    ///
+    /// A log that cannot be read now may be read later: meanwhile nobody can show that this replica is up to date, so that its lease
+    /// runs out.
+    ///
+    /// # Errors
+    /// [`FollowError`]: there is no way on. Nothing may be served from then on ([`Registry::stop`]).
+    pub async fn next(&mut self) -> Result<State, FollowError> {
         loop {
-            match self.step(&mut tail).await {
-                Ok(()) => {}
-                Err(error) => return error,
+            match self.tail.next().await {
+                Ok(records) => {
+                    self.wait = RETRY.0;
+                    fold(&mut self.state, &records)?;
+                    return Ok(self.state.clone());
+                }
+                Err(error @ (ReadError::Engine(_) | ReadError::Unavailable(_))) => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the registry cannot be read now"
+                    );
+                    tokio::time::sleep(self.wait).await;
+                    self.wait = (self.wait * 2).min(RETRY.1);
+                }
+                Err(error) => return Err(error.into()),
             }
         }
     }
 
-    async fn step(&self, tail: &mut Tail) -> Result<(), FollowError> {
-        let records = tail.next().await?;
-        let mut state = self.state();
-        fold(&mut state, &records)?;
-        // The snapshot before the revision: whoever is told of a revision finds it enforced.
-        self.snapshot.store(Arc::new(Snapshot::of(&state)));
-        let revision = state.revision().unwrap_or_default();
-        self.published.store(Arc::new(Published { state }));
-        self.progress.send_modify(|progress| progress.revision = revision);
-        Ok(())
+    /// Follows and publishes, where nobody holds anything.
+    pub async fn run(mut self) -> FollowError {
+        loop {
+            match self.next().await {
+                Ok(state) => {
+                    self.registry.publish(state.clone(), &state);
+                }
+                Err(error) => {
+                    self.registry.stop();
+                    return error;
+                }
+            }
+        }
+    }
+}
+
+impl Kept {
+    /// Whether its last event stands in this log where it did.
+    async fn is_of(&self, log: &dyn EventLog) -> Result<bool, FollowError> {
+        let Some(revision) = self.state.revision() else {
+            return Ok(false);
+        };
+        let last = log.read(Stream::Registry, PARTITION, revision, 1).await?;
+        Ok(last
+            .first()
+            .is_some_and(|last| Digest::of(&last.bytes) == self.record))
     }
 }
 

@@ -4,9 +4,11 @@
 mod boot;
 mod command;
 mod follow;
+mod footing;
 #[cfg(test)]
 mod tests;
 
 pub use boot::Boot;
-pub use command::{Applied, Order, Rejected};
-pub use follow::{FollowError, Progress, Registry, Stopped};
+pub use command::{Applied, Order, Planned, Rejected};
+pub use follow::{FollowError, Follower, Kept, Progress, Registry, Stopped};
+pub use footing::Footing;

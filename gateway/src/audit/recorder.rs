@@ -1,7 +1,7 @@
 //! Recording calls: one task seals the events of this boot into its hash chain and appends them in batches.
 //!
 //! Invariants:
-//! - Whoever may record a call has a [`Room`], which has space for both of its events, so that an outcome never waits nor is lost.
+//! - Whoever may record a call has a [`Room`], which has space for all of its events, so that an outcome never waits nor is lost.
 //! - An event that was taken is appended until the log has it: an unclear append is repeated with the same bytes, and readers drop
 //!   duplicates by id. Only the end of the process ends that; then the boot is closed by the next one.
 
@@ -16,7 +16,7 @@ use std::{
 use bytes::Bytes;
 use onedoor_log::{AppendError, EventLog, Partition, Stream};
 use onedoor_model::{
-    audit::{AuditEvent, BootClosed, BootEnd, BootOpened, ToolCallCompleted, ToolCalled},
+    audit::{AuditEvent, BootClosed, BootEnd, BootOpened, DispatchedLate, ToolCallCompleted, ToolCalled},
     envelope::{Chain, Draft, Producer},
     ids::BootId,
 };
@@ -24,9 +24,6 @@ use onedoor_registry::Boot;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::metrics::Metrics;
-
-/// Where this boot's audit goes. The embedded engine has one partition; a boot never changes its own.
-const PARTITION: Partition = Partition(0);
 
 /// Calls that may be under way at once.
 const ROOMS: usize = 4_096;
@@ -47,20 +44,23 @@ pub(crate) struct Recorder {
     rooms: Arc<Semaphore>,
     queue: mpsc::Sender<Entry>,
     boot: BootId,
+    partitions: u32,
 }
 
-/// Room for both events of one call.
+/// Room for the events of one call.
 #[derive(Debug)]
 pub(crate) struct Room {
     slot: OwnedSemaphorePermit,
     queue: mpsc::Sender<Entry>,
+    partition: Partition,
 }
 
-/// A call whose first event is on its way into the log. Room for the second is kept.
+/// A call whose first event is on its way into the log. Room for the others is kept.
 #[derive(Debug)]
 pub(crate) struct Recording {
     slot: OwnedSemaphorePermit,
     queue: mpsc::Sender<Entry>,
+    partition: Partition,
 }
 
 /// The record of a call cannot be acknowledged now. The call must not be made.
@@ -85,6 +85,8 @@ pub(crate) struct RecorderTask {
 #[derive(Debug)]
 struct Entry {
     draft: Draft<AuditEvent>,
+    /// Another boot's, where it is closed by this one.
+    partition: Partition,
     acknowledge: Option<oneshot::Sender<()>>,
     /// Held until the call's last event is in the log.
     _slot: Option<OwnedSemaphorePermit>,
@@ -94,12 +96,14 @@ impl Recorder {
     /// A recorder of this boot, and its task.
     #[must_use]
     pub(crate) fn new(log: Arc<dyn EventLog>, boot: &Boot, metrics: Arc<Metrics>) -> (Self, RecorderTask) {
-        // Every room sends at most two events; the rest is for the boot's own.
-        let (queue, receiver) = mpsc::channel(2 * ROOMS + 16);
+        // Every room sends at most three events; the rest is for the boots' own.
+        let (queue, receiver) = mpsc::channel(3 * ROOMS + 16);
+        let partitions = log.partitions(Stream::Audit);
         let recorder = Self {
             rooms: Arc::new(Semaphore::new(ROOMS)),
             queue,
             boot: boot.id,
+            partitions,
         };
         let task = RecorderTask {
             log,
@@ -115,10 +119,9 @@ impl Recorder {
     /// # Errors
     /// [`AuditUnavailable`] when the task has ended.
     pub(crate) async fn open_boot(&self) -> Result<(), AuditUnavailable> {
-        self.record(AuditEvent::BootOpened(BootOpened {
-            software: env!("CARGO_PKG_VERSION").to_owned(),
-        }))
-        .await
+        let software = env!("CARGO_PKG_VERSION").to_owned();
+        self.record(self.boot, AuditEvent::BootOpened(BootOpened { software }))
+            .await
     }
 
     /// Records that a boot has ended: this one, or one that died.
@@ -131,7 +134,7 @@ impl Recorder {
         } else {
             BootEnd::Died
         };
-        self.record(AuditEvent::BootClosed(BootClosed { closed, how }))
+        self.record(closed, AuditEvent::BootClosed(BootClosed { closed, how }))
             .await
     }
 
@@ -158,13 +161,16 @@ impl Recorder {
         Ok(Room {
             slot,
             queue: self.queue.clone(),
+            partition: partition_of(self.boot, self.partitions),
         })
     }
 
-    async fn record(&self, event: AuditEvent) -> Result<(), AuditUnavailable> {
+    /// Records what concerns a boot, where its calls are.
+    async fn record(&self, boot: BootId, event: AuditEvent) -> Result<(), AuditUnavailable> {
         let (acknowledge, acknowledged) = oneshot::channel();
         let entry = Entry {
             draft: Boot::draft(event),
+            partition: partition_of(boot, self.partitions),
             acknowledge: Some(acknowledge),
             _slot: None,
         };
@@ -192,6 +198,7 @@ impl Room {
         let draft = wrap(draft, |called| AuditEvent::ToolCalled(Box::new(called)));
         let entry = Entry {
             draft,
+            partition: self.partition,
             acknowledge: Some(acknowledge),
             _slot: None,
         };
@@ -199,6 +206,7 @@ impl Room {
         let recording = Recording {
             slot: self.slot,
             queue: self.queue,
+            partition: self.partition,
         };
         Ok((recording, async move {
             acknowledged.await.map_err(|_| AuditUnavailable)
@@ -207,19 +215,51 @@ impl Room {
 }
 
 impl Recording {
+    /// Records that the call was dispatched late; once. Never waits: there is room.
+    pub(crate) fn dispatched_late(&self, draft: Draft<DispatchedLate>) {
+        send(
+            &self.queue,
+            wrap(draft, AuditEvent::DispatchedLate),
+            self.partition,
+            None,
+        );
+    }
+
     /// Records how the call ended. Never waits: there is room.
     pub(crate) fn completed(self, draft: Draft<ToolCallCompleted>) {
         let draft = wrap(draft, AuditEvent::ToolCallCompleted);
-        let entry = Entry {
-            draft,
-            acknowledge: None,
-            _slot: Some(self.slot),
-        };
-        if self.queue.try_send(entry).is_err() {
-            // The task has ended with the process: the next boot closes this call as unknown.
-            tracing::error!("an outcome could not be recorded: the audit task has ended");
-        }
+        let Self {
+            slot,
+            queue,
+            partition,
+        } = self;
+        send(&queue, draft, partition, Some(slot));
     }
+}
+
+fn send(
+    queue: &mpsc::Sender<Entry>,
+    draft: Draft<AuditEvent>,
+    partition: Partition,
+    slot: Option<OwnedSemaphorePermit>,
+) {
+    let entry = Entry {
+        draft,
+        partition,
+        acknowledge: None,
+        _slot: slot,
+    };
+    if queue.try_send(entry).is_err() {
+        // The task has ended with the process: whoever closes this boot ends its calls as unknown.
+        tracing::error!("an event of a call could not be recorded: the audit task has ended");
+    }
+}
+
+/// Where the events of a boot are: it never changes its partition.
+fn partition_of(boot: BootId, partitions: u32) -> Partition {
+    // The low bits of a UUID are random.
+    let partition = boot.0.as_u128() % u128::from(partitions.max(1));
+    Partition(u32::try_from(partition).unwrap_or_default())
 }
 
 impl RecorderTask {
@@ -250,11 +290,12 @@ impl RecorderTask {
     }
 
     async fn append(&mut self, entries: impl Iterator<Item = Entry>) -> Result<(), AuditClosed> {
-        let mut events = Vec::new();
+        let mut events: Vec<(Partition, Bytes)> = Vec::new();
         // Slots are given back and callers told only once the log has all of it.
         let mut kept = Vec::new();
         for Entry {
             draft,
+            partition,
             acknowledge,
             _slot,
         } in entries
@@ -262,15 +303,19 @@ impl RecorderTask {
             match self.chain.seal(draft) {
                 Ok((bytes, after)) => {
                     self.chain = after;
-                    events.push(Bytes::from(bytes));
+                    events.push((partition, Bytes::from(bytes)));
                     kept.push((acknowledge, _slot));
                 }
                 // Its caller is told, as `acknowledge` is dropped here.
                 Err(error) => tracing::error!(%error, "an audit event cannot be written as JSON"),
             }
         }
-        if !events.is_empty() {
-            self.append_until_taken(events).await?;
+        for run in events.chunk_by(|(before, _), (after, _)| before == after) {
+            let Some((partition, _)) = run.first() else {
+                continue;
+            };
+            let events = run.iter().map(|(_, bytes)| bytes.clone()).collect();
+            self.append_until_taken(*partition, events).await?;
         }
         for (acknowledge, _slot) in kept {
             // A caller that gave up meanwhile has its call closed as not dispatched.
@@ -279,12 +324,12 @@ impl RecorderTask {
         Ok(())
     }
 
-    async fn append_until_taken(&self, events: Vec<Bytes>) -> Result<(), AuditClosed> {
+    async fn append_until_taken(&self, partition: Partition, events: Vec<Bytes>) -> Result<(), AuditClosed> {
         let (mut wait, longest) = RETRY;
         loop {
             let begun = Instant::now();
             self.metrics.audit_tried();
-            match self.log.append(Stream::Audit, PARTITION, events.clone()).await {
+            match self.log.append(Stream::Audit, partition, events.clone()).await {
                 Ok(_) => {
                     self.metrics.audit_appended(events.len(), begun.elapsed());
                     return Ok(());

@@ -44,7 +44,7 @@ pub(crate) async fn production(
     ConnectInfo(source): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
-    serve(&door, source, Stage::Production, request).await
+    Box::pin(serve(&door, source, Stage::Production, request)).await
 }
 
 /// `/servers/{name}/qa/http/{path}`
@@ -53,7 +53,7 @@ pub(crate) async fn qa(
     ConnectInfo(source): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
-    serve(&door, source, Stage::Qa, request).await
+    Box::pin(serve(&door, source, Stage::Qa, request)).await
 }
 
 /// A request of a known caller.
@@ -109,7 +109,7 @@ async fn serve(door: &Arc<Door>, source: SocketAddr, stage: Stage, request: Requ
         trace: &trace,
     };
     let limit = door.registry.snapshot().settings().limits.body_bytes;
-    let answered = match asked.admit(limit) {
+    let answered = match asked.admit(limit).await {
         Ok((permit, call)) => asked.make(&permit, &call, body, limit).await,
         Err(refusal) => {
             discard(&parts.headers, body).await;
@@ -123,11 +123,9 @@ async fn serve(door: &Arc<Door>, source: SocketAddr, stage: Stage, request: Requ
 
 impl<'a> Asked<'a> {
     /// The call that the request is for, if it may be made.
-    fn admit(&self, limit: u64) -> Result<(CallPermit, Call<'a>), Refusal> {
+    async fn admit(&self, limit: u64) -> Result<(CallPermit, Call<'a>), Refusal> {
         judge(self.parts, limit).map_err(Refusal::Request)?;
-        if self.door.registry.is_stopped() {
-            return Err(Reason::Stale.into());
-        }
+        self.door.fresh().await?;
         let permit = self.permit()?;
         let call = Call::new(&permit, self.parts).ok_or(Reason::Internal)?;
         Ok((permit, call))
@@ -157,7 +155,7 @@ impl<'a> Asked<'a> {
         let upload_fault = UploadFault::default();
         let dispatched = dispatch
             .run(|token| {
-                let mut request = call.request(token, upload(body, limit, &upload_fault));
+                let mut request = call.request(token, upload(body, limit, &upload_fault, &self.door.control));
                 name_call(request.headers_mut(), self.call, self.trace);
                 request.extensions_mut().insert(upload_fault.clone());
                 request

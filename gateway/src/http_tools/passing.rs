@@ -70,10 +70,20 @@ impl Passing {
                 cut = self.watch.cut() => break Next::Cut(cut),
                 room = client.reserve() => {
                     let Ok(room) = room else { return };
+                    if let Err(cut) = self.watch.leave().await {
+                        break Next::Cut(cut);
+                    }
                     self.call.answer_size += bytes.len() as u64;
                     room.send(Ok(bytes));
                 }
             }
+        };
+        let last = if matches!(last, Next::Bytes(_))
+            && let Err(cut) = self.watch.leave().await
+        {
+            Next::Cut(cut)
+        } else {
+            last
         };
         if let (Some(piece), Some(room)) = (self.end(last), last_piece) {
             room.send(piece);

@@ -32,6 +32,7 @@ pub(super) fn refused_by_status(reason: HttpReason) -> Response {
         HttpReason::OriginNotAllowed => "This origin is not allowed",
         HttpReason::Blocked => "Access is blocked; ask your security team",
         HttpReason::RestoreNotAccepted => Reason::Denied(DenialReason::RestoreNotAccepted).told().message,
+        HttpReason::Stale => Reason::Stale.told().message,
     };
     problem(reason.status(), reason.name(), title, [])
 }
@@ -71,6 +72,7 @@ pub(crate) fn status(reason: Reason) -> StatusCode {
         | Reason::UpstreamBusy
         | Reason::Draining
         | Reason::Stale => StatusCode::SERVICE_UNAVAILABLE,
+        Reason::Limited => StatusCode::TOO_MANY_REQUESTS,
         Reason::NoTokenB
         | Reason::EraNotSupported
         | Reason::Cancelled

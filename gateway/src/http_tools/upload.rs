@@ -10,6 +10,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use onedoor_connect::RequestBody;
+use onedoor_lease::Control;
 
 use crate::body::BodyFault;
 
@@ -17,23 +18,26 @@ use crate::body::BodyFault;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct UploadFault(Arc<OnceLock<BodyFault>>);
 
-/// The body.
-#[derive(Debug)]
+/// The body. It pauses while the replica cannot show that it is up to date.
 struct Upload {
     body: Body,
+    control: Arc<Control>,
+    pause: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     limit: u64,
     left: u64,
     fault: UploadFault,
 }
 
 /// The body of the upstream's request: `body`, of at most `limit` bytes.
-pub(super) fn upload(body: Body, limit: u64, fault: &UploadFault) -> RequestBody {
+pub(super) fn upload(body: Body, limit: u64, fault: &UploadFault, control: &Arc<Control>) -> RequestBody {
     // A request without body can be sent once more where a connection turns out to be closed.
     if body.is_end_stream() {
         return RequestBody::default();
     }
     RequestBody::streaming(Upload {
         body,
+        control: Arc::clone(control),
+        pause: None,
         limit,
         left: limit,
         fault: fault.clone(),
@@ -52,6 +56,21 @@ impl UploadFault {
     }
 }
 
+impl Upload {
+    /// Ready while the lease holds.
+    fn poll_lease(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while !self.control.lease().may_serve() {
+            let control = Arc::clone(&self.control);
+            let pause = self
+                .pause
+                .get_or_insert_with(|| Box::pin(async move { control.lease().served().await }));
+            ready!(pause.as_mut().poll(cx));
+            self.pause = None;
+        }
+        Poll::Ready(())
+    }
+}
+
 impl HttpBody for Upload {
     type Data = Bytes;
     type Error = BodyFault;
@@ -60,6 +79,7 @@ impl HttpBody for Upload {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        ready!(self.poll_lease(cx));
         let data = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
             Some(Ok(frame)) => frame.into_data(),
             Some(Err(error)) => {
@@ -93,6 +113,8 @@ mod tests {
     use futures_util::stream;
     use http_body_util::{BodyExt as _, StreamBody};
 
+    use crate::upstream::scene::Scene;
+
     use super::*;
 
     type Part = Result<Frame<Bytes>, std::io::Error>;
@@ -107,7 +129,8 @@ mod tests {
 
     async fn sent(parts: Vec<Part>) -> (Option<Bytes>, Option<BodyFault>) {
         let fault = UploadFault::default();
-        let sent = upload(body(parts), 5, &fault).collect().await;
+        let scene = Scene::new().await;
+        let sent = upload(body(parts), 5, &fault, &scene.control).collect().await;
         let sent = sent.ok().map(|sent| {
             assert!(sent.trailers().is_none());
             sent.to_bytes()
@@ -141,7 +164,8 @@ mod tests {
 
     #[tokio::test]
     async fn no_body_is_no_stream() {
-        let sent = upload(Body::empty(), 5, &UploadFault::default());
+        let scene = Scene::new().await;
+        let sent = upload(Body::empty(), 5, &UploadFault::default(), &scene.control);
         assert_eq!(format!("{sent:?}"), "RequestBody(0 bytes)");
     }
 }

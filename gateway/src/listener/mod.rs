@@ -1,29 +1,35 @@
 //! Serving a router on a listener, in plain text or TLS, within limits of heads and time, until drained.
 
+mod activity;
 #[cfg(test)]
 mod tests;
 mod tls;
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body, extract::ConnectInfo, response::Response};
-use http::{HeaderValue, Request, header::STRICT_TRANSPORT_SECURITY};
+use axum::{Router, body::Body, extract::ConnectInfo};
+use futures_util::FutureExt as _;
+use http::{
+    HeaderValue, Request, Response, Version,
+    header::{CONNECTION, STRICT_TRANSPORT_SECURITY},
+};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{
-        conn::auto,
-        graceful::{GracefulShutdown, Watcher},
-    },
+    server::conn::auto,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
-use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{AbortOnDropHandle, TaskTracker},
+};
 use tower::ServiceExt as _;
 
+use self::activity::{Activity, Answer, QUIET};
 pub use self::tls::{Tls, TlsError};
 use crate::metrics::Counted;
 
@@ -55,13 +61,24 @@ pub struct Listener {
     tls: Option<Tls>,
 }
 
+/// How serving ends: these are cancelled in this order.
+#[derive(Clone, Debug)]
+pub(crate) struct Ending {
+    /// Each answer of HTTP/1 says that its connection closes (RFC 9112 §9.6), so that its client connects anew, and elsewhere.
+    pub(crate) leaving: CancellationToken,
+    /// No more connections are taken. Those of HTTP/2 are told to go away; those of HTTP/1 are closed when they are quiet.
+    pub(crate) stop: CancellationToken,
+    /// What is still under way is not waited for.
+    pub(crate) cut: CancellationToken,
+}
+
 /// A connection that was accepted, before anything was said on it.
 struct Connection {
     server: Arc<auto::Builder<TokioExecutor>>,
     router: Router,
     peer: SocketAddr,
     tls: Option<Tls>,
-    watcher: Watcher,
+    ending: Ending,
     _slot: OwnedSemaphorePermit,
     _counted: Counted,
 }
@@ -86,39 +103,36 @@ pub(crate) async fn serve(
     Listener { socket, tls }: Listener,
     router: Router,
     count: impl Fn() -> Counted + Send,
-    stop: CancellationToken,
-    cut: CancellationToken,
+    ending: Ending,
 ) {
     let server = Arc::new(protocols());
-    let connections = Arc::new(Semaphore::new(CONNECTIONS));
-    let graceful = GracefulShutdown::new();
+    let slots = Arc::new(Semaphore::new(CONNECTIONS));
+    let connections = TaskTracker::new();
     let _renewal = tls
         .clone()
         .map(|tls| AbortOnDropHandle::new(tokio::spawn(tls.renew())));
-    loop {
-        let accepted = tokio::select! {
-            accepted = accept(&socket, &connections) => accepted,
-            () = stop.cancelled() => break,
-        };
-        let Some((stream, peer, slot)) = accepted else {
-            break;
-        };
+    let begin = |(stream, peer, slot)| {
         let connection = Connection {
             server: Arc::clone(&server),
             router: router.clone(),
             peer,
             tls: tls.clone(),
-            watcher: graceful.watcher(),
+            ending: ending.clone(),
             _slot: slot,
             _counted: count(),
         };
-        tokio::spawn(connection.run(stream, stop.clone()));
+        connections.spawn(connection.run(stream));
+    };
+    while let Some(Some(accepted)) = ending.stop.run_until_cancelled(accept(&socket, &slots)).await {
+        begin(accepted);
+    }
+    // Clients whose connections the system has taken meanwhile are served, too.
+    while let Some(Some(accepted)) = accept(&socket, &slots).now_or_never() {
+        begin(accepted);
     }
     drop(socket);
-    tokio::select! {
-        () = graceful.shutdown() => {}
-        () = cut.cancelled() => {}
-    }
+    connections.close();
+    ending.cut.run_until_cancelled(connections.wait()).await;
 }
 
 fn protocols() -> auto::Builder<TokioExecutor> {
@@ -159,14 +173,18 @@ async fn accept(
 }
 
 impl Connection {
-    /// Shakes hands where the listener speaks TLS, then answers requests. Nothing was asked during a handshake: `stop` ends it.
-    async fn run(self, stream: TcpStream, stop: CancellationToken) {
+    /// Shakes hands where the listener speaks TLS, then answers requests. Who is slow to shake hands does not hold up the end.
+    async fn run(self, stream: TcpStream) {
         let Some(tls) = self.tls.clone() else {
             return self.answer_all(stream).await;
         };
+        let slow = async {
+            self.ending.stop.cancelled().await;
+            tokio::time::sleep(QUIET).await;
+        };
         let shaken = tokio::select! {
             shaken = tls.accept(stream) => shaken,
-            () = stop.cancelled() => return,
+            () = slow => return,
         };
         match shaken {
             Ok(stream) => self.answer_all(stream).await,
@@ -186,14 +204,38 @@ impl Connection {
             router,
             peer,
             tls,
-            watcher,
+            ending,
             _slot,
             _counted,
         } = self;
+        let activity = Activity::new();
+        let stop = async {
+            ending.stop.cancelled().await;
+            activity.quiet().await;
+        };
+        let (leaving, seen) = (ending.leaving.clone(), Arc::clone(&activity));
         let secure = tls.is_some();
-        let service = service_fn(move |request| answer(router.clone(), request, peer, secure));
-        let connection = server.serve_connection(TokioIo::new(io), service);
-        if let Err(error) = watcher.watch(connection).await {
+        let service = service_fn(move |request: Request<Incoming>| {
+            let (router, leaving) = (router.clone(), leaving.clone());
+            let (version, under_way) = (request.version(), seen.request(request.version()));
+            async move {
+                let mut response = answer(router, request, peer, secure).await?;
+                if leaving.is_cancelled() && version <= Version::HTTP_11 {
+                    let close = HeaderValue::from_static("close");
+                    response.headers_mut().insert(CONNECTION, close);
+                }
+                Ok::<Response<Answer>, Infallible>(response.map(|body| under_way.until(body)))
+            }
+        });
+        let mut connection = pin!(server.serve_connection(TokioIo::new(io), service));
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = stop => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
             // The client's doing: it went away, was too slow, or sent no HTTP.
             tracing::debug!(error = &*error, %peer, "a connection ended");
         }
@@ -205,7 +247,7 @@ async fn answer(
     mut request: Request<Incoming>,
     peer: SocketAddr,
     secure: bool,
-) -> Result<Response, Infallible> {
+) -> Result<Response<Body>, Infallible> {
     request.extensions_mut().insert(ConnectInfo(peer));
     let mut response = router.oneshot(request.map(Body::new)).await?;
     if secure {

@@ -1,3 +1,5 @@
+mod ending;
+
 use std::{fs, io, path::PathBuf, time::Duration};
 
 use axum::routing::get;
@@ -30,7 +32,7 @@ struct Pair {
 /// A listener that is being served.
 struct Served {
     address: SocketAddr,
-    stop: CancellationToken,
+    ending: Ending,
     task: JoinHandle<()>,
 }
 
@@ -67,15 +69,26 @@ impl Pair {
 
 impl Served {
     async fn start(tls: Option<Tls>) -> Self {
+        Self::start_with(tls, Router::new().route("/", get(|| async { "open" }))).await
+    }
+
+    async fn start_with(tls: Option<Tls>, router: Router) -> Self {
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
-        let (stop, cut) = (CancellationToken::new(), CancellationToken::new());
-        let router = Router::new().route("/", get(|| async { "open" }));
+        let ending = Ending {
+            leaving: CancellationToken::new(),
+            stop: CancellationToken::new(),
+            cut: CancellationToken::new(),
+        };
         let metrics = Metrics::new();
         let count = move || metrics.connection(Listening::Data);
-        let served = serve(Listener { socket, tls }, router, count, stop.clone(), cut);
+        let served = serve(Listener { socket, tls }, router, count, ending.clone());
         let task = tokio::spawn(served);
-        Self { address, stop, task }
+        Self {
+            address,
+            ending,
+            task,
+        }
     }
 
     /// A TLS connection that trusts this certificate and no other.
@@ -181,7 +194,7 @@ async fn who_does_not_shake_hands_holds_nobody_up_and_neither_the_end() {
     let served = Served::start(Some(pair.load().unwrap())).await;
     let _silent = TcpStream::connect(served.address).await.unwrap();
     assert!(served.is_served(&root).await);
-    served.stop.cancel();
+    served.ending.stop.cancel();
     timeout(PATIENCE, served.task)
         .await
         .expect("the listener ends")

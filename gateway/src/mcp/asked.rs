@@ -136,7 +136,7 @@ impl<'a> Asked<'a> {
 
     /// Refuses a call, with the challenge where a new sign-in would help.
     pub(super) fn failed(&self, wanted: Wanted<'_>, failure: &Failure, trace: Option<&Traced>) -> Response {
-        let mut response = self.refuse(wanted, failure.reason, trace);
+        let mut response = self.answer(wanted, failure, trace);
         let metadata = self.door.resource_metadata(self.headers, self.scope.path());
         challenge::add(&mut response, failure, &metadata);
         response
@@ -144,21 +144,21 @@ impl<'a> Asked<'a> {
 
     /// Refuses, and records the true reason of a denial without waiting for it.
     pub(super) fn refuse(&self, wanted: Wanted<'_>, reason: Reason, trace: Option<&Traced>) -> Response {
+        self.answer(wanted, &reason.into(), trace)
+    }
+
+    fn answer(&self, wanted: Wanted<'_>, failure: &Failure, trace: Option<&Traced>) -> Response {
         if let Some(trace) = trace {
-            trace.refused(reason);
+            trace.refused(failure.reason);
         }
         let name = wanted.name.map(shortened);
         let name = name.as_deref();
-        let Reason::Denied(denial) = reason else {
-            return reply::refused(wanted.id, reason, self.call, name);
+        let Reason::Denied(denial) = failure.reason else {
+            return reply::refused(wanted.id, failure, self.call, name);
         };
         self.record_denial(wanted.method, name, denial, trace.map(Traced::context));
-        reply::refused(
-            wanted.id,
-            Reason::Denied(self.scope.told(denial)),
-            self.call,
-            name,
-        )
+        let told = Reason::Denied(self.scope.told(denial)).into();
+        reply::refused(wanted.id, &told, self.call, name)
     }
 
     /// Records the true reason of a denial, without waiting for it.

@@ -11,7 +11,7 @@ use onedoor_wire::{
 };
 use serde_json::json;
 
-use crate::refusal::Reason;
+use crate::refusal::{Failure, Reason};
 
 /// The JSON-RPC error for a reason. `name` is the tool asked for, told back as it was given.
 pub(crate) fn error_body(
@@ -20,11 +20,24 @@ pub(crate) fn error_body(
     call: Option<CallId>,
     name: Option<&str>,
 ) -> Vec<u8> {
-    let told = reason.told();
-    let data = match call {
-        Some(call) => json!({ "reason": told.name, "retry": told.retry, "callId": call }),
-        None => json!({ "reason": told.name, "retry": told.retry }),
-    };
+    failure_body(id, &reason.into(), call, name)
+}
+
+/// The same for a failure, which may know when to try again.
+fn failure_body(
+    id: Option<RequestId<'_>>,
+    failure: &Failure,
+    call: Option<CallId>,
+    name: Option<&str>,
+) -> Vec<u8> {
+    let told = failure.reason.told();
+    let mut data = json!({ "reason": told.name, "retry": told.retry });
+    if let Some(call) = call {
+        data["callId"] = json!(call);
+    }
+    if let Some(after) = failure.retry_after {
+        data["retryAfterMs"] = json!(after.as_millis().saturating_add(1));
+    }
     match name {
         Some(name) if told.code == code::INVALID_PARAMS => {
             reply::error(id, told.code, &format!("{}: {name}", told.message), Some(&data))
@@ -34,10 +47,10 @@ pub(crate) fn error_body(
 }
 
 /// An answer for a known caller.
-pub(super) fn refused(id: RequestId<'_>, reason: Reason, call: CallId, name: Option<&str>) -> Response {
+pub(super) fn refused(id: RequestId<'_>, failure: &Failure, call: CallId, name: Option<&str>) -> Response {
     json_response(
-        reason.http_status(),
-        error_body(Some(id), reason, Some(call), name),
+        failure.reason.http_status(),
+        failure_body(Some(id), failure, Some(call), name),
     )
 }
 

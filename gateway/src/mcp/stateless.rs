@@ -50,8 +50,8 @@ pub(super) async fn answer(asked: &Asked<'_>, message: Message<'_>) -> Response 
     let Some(trace) = asked.trace(wanted, onedoor_wire::PROTOCOL_VERSION, &request.params.meta) else {
         return asked.refuse(wanted, Reason::Internal, None);
     };
-    if asked.door.registry.is_stopped() {
-        return asked.refuse(wanted, Reason::Stale, Some(&trace));
+    if let Err(reason) = asked.door.fresh().await {
+        return asked.refuse(wanted, reason, Some(&trace));
     }
     let permit = match asked.decide(method, wanted.name) {
         Ok(Some(permit)) => permit,

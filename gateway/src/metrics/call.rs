@@ -22,6 +22,7 @@ pub(super) const OUTCOMES: &[Outcome] = &[
     Outcome::UpstreamError(UpstreamFault::Protocol),
     Outcome::UpstreamError(UpstreamFault::TooLarge),
     Outcome::NotDispatched(NotDispatchedReason::Revoked),
+    Outcome::NotDispatched(NotDispatchedReason::Stale),
     Outcome::NotDispatched(NotDispatchedReason::Unreachable),
     Outcome::NotDispatched(NotDispatchedReason::NoTokenB),
     Outcome::NotDispatched(NotDispatchedReason::ConsentRequired),
@@ -117,6 +118,7 @@ fn cancel_cause(cause: CancelCause) -> &'static str {
 pub(super) fn not_dispatched(reason: NotDispatchedReason) -> &'static str {
     match reason {
         NotDispatchedReason::Revoked => "revoked",
+        NotDispatchedReason::Stale => "stale",
         NotDispatchedReason::Unreachable => "unreachable",
         NotDispatchedReason::NoTokenB => "no_token_b",
         NotDispatchedReason::ConsentRequired => "consent_required",

@@ -22,7 +22,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use onedoor_model::{
-    audit::{AdminDenial, DeniedFor, NotDispatchedReason, Outcome},
+    audit::{AdminDenial, DeniedFor, NotDispatchedReason, Outcome, RateLimited},
     decide::DenialReason,
     ids::Slug,
     manifest::Strategy,
@@ -57,6 +57,9 @@ const DENIED: &[DeniedFor] = &[
     DeniedFor::Rule(DenialReason::RestoreNotAccepted),
     DeniedFor::Admin(AdminDenial::NoRole),
     DeniedFor::Admin(AdminDenial::NotOwner),
+    DeniedFor::Limited(RateLimited::PerUser),
+    DeniedFor::Limited(RateLimited::PerClient),
+    DeniedFor::Limited(RateLimited::PerServer),
 ];
 
 /// What may come of asking for a Token B, by strategy: it is there, or the reason the call's record names.
@@ -87,6 +90,12 @@ pub(crate) struct Metrics {
     streams: Gauge,
     data_connections: Gauge,
     admin_connections: Gauge,
+    /// Requests that wait for the lease.
+    waiting: Gauge,
+    /// Calls that were written after the lease had run out.
+    dispatched_late: AtomicU64,
+    /// From a restrictive command's receipt to its answer.
+    enforced: Latency,
     /// When the snapshot was swapped last, in milliseconds after `started`.
     snapshot_ms: AtomicU64,
 }
@@ -134,6 +143,9 @@ impl Metrics {
             streams: Gauge::default(),
             data_connections: Gauge::default(),
             admin_connections: Gauge::default(),
+            waiting: Gauge::default(),
+            dispatched_late: AtomicU64::new(0),
+            enforced: Latency::default(),
             snapshot_ms: AtomicU64::new(0),
         }
     }
@@ -195,6 +207,16 @@ impl Metrics {
         Counted::new(&self.streams)
     }
 
+    /// A request waits until the replica can show that it is up to date.
+    pub(crate) fn waiting(&self) -> Counted {
+        Counted::new(&self.waiting)
+    }
+
+    /// A call was written after the lease had run out, and reset.
+    pub(crate) fn dispatched_late(&self) {
+        self.dispatched_late.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// A connection of a client is open.
     pub(crate) fn connection(&self, plane: Listening) -> Counted {
         Counted::new(match plane {
@@ -233,6 +255,12 @@ impl Metrics {
             calls
         });
         self.calls.load().get(server).map_or(new, Arc::clone)
+    }
+}
+
+impl onedoor_admin::Enforcements for Metrics {
+    fn enforced(&self, took: Duration) {
+        self.enforced.observe(took);
     }
 }
 

@@ -10,7 +10,9 @@ use axum::{
 };
 use http::{HeaderValue, StatusCode, header::CONTENT_TYPE};
 use onedoor_exchange::Exchange;
+use onedoor_lease::Control;
 use onedoor_model::{audit::DeniedFor, registry::Server};
+use onedoor_redis::Redis;
 use onedoor_registry::Registry;
 use prometheus_client::{
     collector::Collector,
@@ -31,8 +33,11 @@ const TEXT: HeaderValue =
 pub(crate) struct Page {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) registry: Arc<Registry>,
+    pub(crate) control: Arc<Control>,
     pub(crate) upstreams: Arc<Upstreams>,
     pub(crate) exchange: Arc<Exchange>,
+    /// What replicas share; none where they share nothing.
+    pub(crate) redis: Option<Redis>,
 }
 
 /// The page's route.
@@ -147,6 +152,38 @@ impl Page {
         )
     }
 
+    fn shared(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
+        if let Some(redis) = &self.redis {
+            let counts = redis.counts();
+            sheet.gauge(
+                "onedoor_redis_up",
+                "Whether Redis answers; where it does not, calls go on without it",
+                None,
+                f64::from(u8::from(redis.is_up())),
+            )?;
+            sheet.counters(
+                "onedoor_redis_questions",
+                "Questions to Redis",
+                [
+                    ([("result", "answered")], counts.questions - counts.failures),
+                    ([("result", "failed")], counts.failures),
+                ],
+            )?;
+        }
+        if let Some(counts) = self.exchange.shared_counts() {
+            sheet.counters(
+                "onedoor_shared_token_cache",
+                "Looks for a token that another replica obtained, and values that were passed over",
+                [
+                    ([("result", "hit")], counts.hits),
+                    ([("result", "miss")], counts.misses),
+                    ([("result", "unreadable")], counts.unreadable),
+                ],
+            )?;
+        }
+        Ok(())
+    }
+
     fn audit(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
         use std::sync::atomic::Ordering::Relaxed;
         let audit = &self.metrics.audit;
@@ -220,6 +257,46 @@ impl Page {
         )
     }
 
+    fn lease(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
+        use std::sync::atomic::Ordering::Relaxed;
+        let (metrics, lease) = (&self.metrics, self.control.lease());
+        sheet.gauge(
+            "onedoor_lease_remaining",
+            "How much longer this replica may serve by what it has shown; 0 where its lease has run out",
+            Some(&Unit::Seconds),
+            lease.left().as_secs_f64(),
+        )?;
+        sheet.counter(
+            "onedoor_lease_expired",
+            "How often the lease has run out",
+            lease.expired(),
+        )?;
+        if let Some(age) = self.control.tick_age() {
+            sheet.gauge(
+                "onedoor_control_tick_age",
+                "Since this replica's last record in control was read back",
+                Some(&Unit::Seconds),
+                age.as_secs_f64(),
+            )?;
+        }
+        sheet.gauge(
+            "onedoor_calls_waiting",
+            "Requests that wait for the lease",
+            None,
+            metrics.waiting.get() as f64,
+        )?;
+        sheet.counter(
+            "onedoor_dispatched_late",
+            "Calls that were written after the lease had run out, and reset",
+            metrics.dispatched_late.load(Relaxed),
+        )?;
+        sheet.latency(
+            "onedoor_enforcement",
+            "From the receipt of a restrictive command to its answer, when it is enforced everywhere",
+            &metrics.enforced,
+        )
+    }
+
     fn replica(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
         let metrics = &self.metrics;
         let revision = self.registry.snapshot().revision().0;
@@ -274,17 +351,22 @@ impl Collector for Page {
         let mut sheet = Sheet::new(encoder);
         self.calls(&mut sheet)?;
         self.refusals(&mut sheet)?;
+        self.shared(&mut sheet)?;
         self.audit(&mut sheet)?;
         self.upstreams(&mut sheet)?;
         self.metrics.admin.write(&mut sheet)?;
         self.replica(&mut sheet)?;
+        self.lease(&mut sheet)?;
         process::write(&mut sheet)
     }
 }
 
 fn denial_labels(denied: DeniedFor) -> (&'static str, &'static str) {
     use onedoor_model::{
-        audit::AdminDenial::{NoRole, NotOwner},
+        audit::{
+            AdminDenial::{NoRole, NotOwner},
+            RateLimited::{PerClient, PerServer, PerUser},
+        },
         decide::DenialReason as Rule,
     };
     match denied {
@@ -306,6 +388,9 @@ fn denial_labels(denied: DeniedFor) -> (&'static str, &'static str) {
         ),
         DeniedFor::Admin(NoRole) => ("admin", "no_role"),
         DeniedFor::Admin(NotOwner) => ("admin", "not_owner"),
+        DeniedFor::Limited(PerUser) => ("data", "limited_per_user"),
+        DeniedFor::Limited(PerClient) => ("data", "limited_per_client"),
+        DeniedFor::Limited(PerServer) => ("data", "limited_per_server"),
     }
 }
 

@@ -10,19 +10,23 @@ use axum::{
     routing::get,
 };
 use http::StatusCode;
+use onedoor_lease::Control;
 use onedoor_registry::Registry;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::metrics::Metrics;
+use crate::metrics::{Listening, Metrics};
 
 /// What readiness is read off.
 #[derive(Clone, Debug)]
 pub(crate) struct Vitals {
+    /// Whose readiness it is: administrators are served when nobody else is.
+    pub(crate) plane: Listening,
     pub(crate) registry: Arc<Registry>,
+    pub(crate) control: Arc<Control>,
     pub(crate) metrics: Arc<Metrics>,
-    /// Cancelled when the replica is to take no more requests.
-    pub(crate) stopping: CancellationToken,
+    /// Cancelled when requests are to go to other replicas.
+    pub(crate) leaving: CancellationToken,
 }
 
 /// What a replica must be able to do to be sent requests.
@@ -33,8 +37,12 @@ enum Check {
     Serving,
     /// It follows the registry, so that it enforces what was ordered.
     RegistryFollowed,
+    /// It can show that it is up to date.
+    LeaseHeld,
     /// The audit took what was last given to it.
     AuditWritable,
+    /// A log that was restored has been accepted by an administrator.
+    RestoreAccepted,
 }
 
 /// How a check came out.
@@ -49,7 +57,7 @@ struct Checked {
 struct Readiness {
     ready: bool,
     revision: u64,
-    checks: [Checked; 3],
+    checks: Vec<Checked>,
 }
 
 /// The probes' routes.
@@ -82,15 +90,26 @@ async fn ready(State(vitals): State<Arc<Vitals>>, RawQuery(query): RawQuery) -> 
 
 impl Vitals {
     fn readiness(&self) -> Readiness {
-        let checks = [
-            (Check::Serving, !self.stopping.is_cancelled()),
+        let mut checks = vec![
+            (Check::Serving, !self.leaving.is_cancelled()),
             (Check::RegistryFollowed, !self.registry.is_stopped()),
             (Check::AuditWritable, self.metrics.is_audit_writable()),
         ];
+        match self.plane {
+            Listening::Data => {
+                let accepted = self.registry.state().unaccepted_restore().is_none();
+                checks.push((Check::LeaseHeld, self.control.lease().may_serve()));
+                checks.push((Check::RestoreAccepted, accepted));
+            }
+            Listening::Admin => {}
+        }
         Readiness {
             ready: checks.iter().all(|(_, ok)| *ok),
             revision: self.registry.snapshot().revision().0,
-            checks: checks.map(|(check, ok)| Checked { check, ok }),
+            checks: checks
+                .into_iter()
+                .map(|(check, ok)| Checked { check, ok })
+                .collect(),
         }
     }
 }
@@ -111,7 +130,9 @@ impl Check {
         match self {
             Self::Serving => "stopping\n",
             Self::RegistryFollowed => "registry not followed\n",
+            Self::LeaseHeld => "lease run out\n",
             Self::AuditWritable => "audit not writable\n",
+            Self::RestoreAccepted => "restore not accepted\n",
         }
     }
 }
@@ -130,10 +151,13 @@ mod tests {
     use super::*;
 
     async fn vitals() -> Vitals {
+        let scene = Scene::new().await;
         Vitals {
-            registry: Scene::new().await.registry,
+            plane: Listening::Data,
+            registry: Arc::clone(&scene.registry),
+            control: scene.control,
             metrics: Arc::new(Metrics::new()),
-            stopping: CancellationToken::new(),
+            leaving: CancellationToken::new(),
         }
     }
 
@@ -158,7 +182,7 @@ mod tests {
         vitals.metrics.audit_appended(1, Duration::ZERO);
         assert_eq!(ask(&vitals, "/readyz").await.0, StatusCode::OK);
 
-        vitals.stopping.cancel();
+        vitals.leaving.cancel();
         vitals.metrics.audit_failed();
         let both = (unavailable, "stopping\naudit not writable\n".to_owned());
         assert_eq!(ask(&vitals, "/readyz").await, both);
@@ -168,16 +192,18 @@ mod tests {
     #[tokio::test]
     async fn machines_read_each_check() {
         let vitals = vitals().await;
-        vitals.stopping.cancel();
+        vitals.leaving.cancel();
         let (status, body) = ask(&vitals, "/readyz?verbose").await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
         let body: serde_json::Value = serde_json::from_str(&body).unwrap();
         assert_eq!(
             body,
-            serde_json::json!({ "ready": false, "revision": 1, "checks": [
+            serde_json::json!({ "ready": false, "revision": 2, "checks": [
                 { "check": "serving", "ok": false },
                 { "check": "registry_followed", "ok": true },
                 { "check": "audit_writable", "ok": true },
+                { "check": "lease_held", "ok": true },
+                { "check": "restore_accepted", "ok": true },
             ]})
         );
     }

@@ -8,7 +8,7 @@ use axum::{
     routing::{MethodFilter, MethodRouter, get, on, post},
 };
 
-use crate::{door::Door, http_tools, logs, mcp, tools};
+use crate::{door::Door, http_tools, logs, mcp, metrics::Listening, tools};
 
 use super::{Hosts, cors, guard, health, metadata};
 
@@ -34,7 +34,7 @@ pub(crate) fn router(door: Arc<Door>, hosts: Hosts) -> Router {
         )
         .route("/tools", get(tools::list))
         .layer(from_fn_with_state(Arc::clone(&door), cors::allowed));
-    let probes = health::probes(door.vitals());
+    let probes = health::probes(door.vitals(Listening::Data));
     open.merge(guarded)
         .with_state(door)
         .layer(from_fn_with_state(hosts, guard::hosts))

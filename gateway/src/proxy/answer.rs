@@ -74,6 +74,9 @@ pub(super) async fn respond(
         collected = Limited::new(body, limit).collect() => collected,
         cut = watch.cut() => return Err(end(call, cut)),
     };
+    if let Err(cut) = watch.leave().await {
+        return Err(end(call, cut));
+    }
     let bytes = match collected {
         Ok(collected) => collected.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => return Err(fail(call, UpstreamFault::TooLarge)),

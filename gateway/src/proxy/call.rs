@@ -6,7 +6,7 @@ use std::{
 };
 
 use onedoor_model::{
-    audit::{CancelCause, NotDispatchedReason, Outcome, ToolCallCompleted},
+    audit::{CancelCause, DispatchedLate, LateCause, NotDispatchedReason, Outcome, ToolCallCompleted},
     decide::CallPermit,
     envelope::Draft,
     ids::{CallId, Slug, TenantId},
@@ -89,6 +89,23 @@ impl Call {
     pub(crate) fn dispatched(&mut self, to: &Url) {
         self.span.dispatched(to);
         self.dispatched = Some(Instant::now());
+    }
+
+    /// It was dispatched when it was no longer to be: a pause fell between the last check and the write.
+    pub(crate) fn dispatched_late(&self, pause: Duration) {
+        tracing::error!(call = %self.id, ?pause, "a call was written after the lease had run out, and reset");
+        self.metrics.dispatched_late();
+        if let Some(recording) = &self.recording {
+            recording.dispatched_late(Draft {
+                traceparent: Some(self.traceparent.clone()),
+                tenant: Some(self.tenant.clone()),
+                ..Boot::draft(DispatchedLate {
+                    call: self.id,
+                    cause: LateCause::Stale,
+                    pause_us: micros(pause),
+                })
+            });
+        }
     }
 
     /// The upstream began to answer.

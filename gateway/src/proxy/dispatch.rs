@@ -30,12 +30,13 @@ use crate::{
 use super::{
     Call,
     call::deadline,
+    hand_over::{MayWrite, Unanswered},
     upstream::{Fresh, connection},
-    watch::Watch,
+    watch::{Cut, Watch},
 };
 
-/// How long a call waits for its record before it is refused: longer than a leader election takes, shorter than a client's patience.
-const AUDIT_WAIT: Duration = Duration::from_secs(5);
+/// Which part of the time until the first byte a call may spend on waiting for its record and for the lease. The rest is the tool's.
+const WAITS: u32 = 2;
 
 /// A permitted call, about to be made.
 pub(crate) struct Dispatch<'a> {
@@ -75,24 +76,38 @@ impl Dispatch<'_> {
         self,
         request: impl FnOnce(TokenB) -> HttpRequest<RequestBody>,
     ) -> Result<Dispatched, Failure> {
+        self.door
+            .within_limits(
+                self.permit,
+                self.call,
+                self.recorded.operation,
+                self.trace.context(),
+            )
+            .await?;
         let now = Timestamp::now();
         let timeouts = self.permit.version().manifest.timeouts;
         let first_byte = deadline(self.arrival, Duration::from_millis(timeouts.first_byte_ms));
+        let patience = deadline(
+            self.arrival,
+            Duration::from_millis(timeouts.first_byte_ms) / WAITS,
+        );
         let mut watch = Watch::new(
-            &self.door.registry,
+            &self.door.control,
             self.permit.principal(),
             Some(self.permit.request()),
             first_byte,
             now,
             &self.door.draining,
         )
+        .waiting_until(patience)
         .cancelled_by(self.cancelled);
-        let audit_wait = tokio::time::Instant::now() + AUDIT_WAIT;
         let room = tokio::select! {
             room = self.door.recorder.reserve() => room.map_err(|_| Reason::AuditUnavailable)?,
-            () = tokio::time::sleep_until(audit_wait) => return Err(Reason::Overloaded.into()),
+            () = tokio::time::sleep_until(patience) => return Err(Reason::Overloaded.into()),
             cut = watch.cut() => return Err(cut.reason().into()),
         };
+        // With room, so that those who wait are bounded; before the record, so that nothing stands in the audit that could not be made.
+        watch.leave().await.map_err(Cut::reason)?;
         let settings = Arc::clone(self.door.registry.snapshot().settings());
         let (server, version) = (self.permit.server(), self.permit.version());
         let admitted = self
@@ -121,7 +136,7 @@ impl Dispatch<'_> {
 
         // While the record is on its way into the log: Token B, and a connection.
         let prepared = {
-            let mut acknowledged = pin!(tokio::time::timeout_at(audit_wait, acknowledged));
+            let mut acknowledged = pin!(tokio::time::timeout_at(patience, acknowledged));
             let connected = connection(self.door, self.permit.entitlement(), self.call, Fresh::No);
             let ready = async { tokio::join!(acknowledged.as_mut(), self.token_b(now), connected) };
             tokio::select! {
@@ -151,6 +166,7 @@ impl Dispatch<'_> {
             }
         };
         call.first_byte();
+        watch.is_made();
         watch.set_deadline(deadline(self.arrival, Duration::from_millis(timeouts.total_ms)));
         Ok(Dispatched { call, watch, head })
     }
@@ -174,16 +190,19 @@ impl Dispatch<'_> {
         let mut fresh = false;
         let upload = request.extensions().get::<UploadFault>().cloned();
         loop {
-            self.still_permitted()
-                .map_err(|reason| (Outcome::NotDispatched(NotDispatchedReason::Revoked), reason))?;
-            // No await between the check above and the write: `send` hands the request over before it returns.
-            let sent = lease.send(request);
+            let may_write = self.last_check(watch).await?;
+            // No await between the check and the write: `send` hands the request over before it returns.
+            let sent = may_write.send(lease, request);
             call.dispatched(&self.permit.version().manifest.url);
             let error = tokio::select! {
                 biased;
                 answered = sent => match answered {
                     Ok(head) => return Ok(head),
-                    Err(error) => error,
+                    Err(Unanswered::Failed(error)) => error,
+                    Err(Unanswered::Late(pause)) => {
+                        call.dispatched_late(pause);
+                        return Err((Cut::Stale.outcome(), Reason::Stale));
+                    }
                 },
                 cut = watch.cut() => return Err((cut.outcome(), cut.reason())),
             };
@@ -210,15 +229,24 @@ impl Dispatch<'_> {
         }
     }
 
-    /// Decides anew where the registry has moved on since the permit. The record names a version: another one needs another call.
+    /// Waits for the lease, and then decides anew.
+    async fn last_check(&self, watch: &mut Watch) -> Result<MayWrite, (Outcome, Reason)> {
+        loop {
+            let not_dispatched = |cut: Cut| (Outcome::NotDispatched(cut.not_dispatched()), cut.reason());
+            watch.leave().await.map_err(not_dispatched)?;
+            // First the lease: it vouches for the registry as it is seen after that.
+            if let Some(may_write) = MayWrite::check(&self.door.control) {
+                let revoked = Outcome::NotDispatched(NotDispatchedReason::Revoked);
+                self.still_permitted().map_err(|reason| (revoked, reason))?;
+                return Ok(may_write);
+            }
+        }
+    }
+
+    /// Decides anew: the registry or the holds may have moved on since the permit. The record names a version: another one needs
+    /// another call.
     fn still_permitted(&self) -> Result<(), Reason> {
-        if self.door.registry.is_stopped() {
-            return Err(Reason::Stale);
-        }
         let snapshot = self.door.registry.snapshot();
-        if snapshot.revision() == self.permit.revision() {
-            return Ok(());
-        }
         match decide(&snapshot, self.permit.principal(), self.permit.request()).map_err(Reason::Denied)? {
             Permit::CallTool(now) if now.version().number == self.permit.version().number => Ok(()),
             Permit::CallTool(_) | Permit::Discover(_) | Permit::ListTools(_) => Err(Reason::RegistryChanged),

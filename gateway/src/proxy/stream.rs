@@ -102,10 +102,20 @@ impl Passing {
                 cut = self.watch.cut() => break Next::Cut(cut),
                 room = client.reserve() => {
                     let Ok(room) = room else { return };
+                    if let Err(cut) = self.watch.leave().await {
+                        break Next::Cut(cut);
+                    }
                     self.call.answer_size += bytes.len() as u64;
                     room.send(bytes);
                 }
             }
+        };
+        let last = if matches!(last, Next::Last(..))
+            && let Err(cut) = self.watch.leave().await
+        {
+            Next::Cut(cut)
+        } else {
+            last
         };
         let bytes = self.end(last);
         if let Some(room) = last_words {

@@ -1,14 +1,18 @@
-//! What may end a call before its answer: the registry, the clock, Token A, a stopping replica.
+//! What may end a call before its answer: the registry, the lease, the clock, Token A, a stopping replica.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+#[cfg(test)]
+mod tests;
+
+use std::{future::pending, pin::Pin, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
+use onedoor_lease::{Control, STREAM_PATIENCE};
 use onedoor_model::{
     audit::{CancelCause, NotDispatchedReason, Outcome},
     decide::{DenialReason, Request, decide},
     principal::Principal,
 };
-use onedoor_registry::{Progress, Registry};
+use onedoor_registry::{Footing, Progress};
 use tokio::{
     sync::watch,
     time::{Instant, Sleep, sleep_until},
@@ -20,11 +24,19 @@ use crate::refusal::Reason;
 /// Watches over one call. Made before the last check of its permit, so that no change falls in between.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    registry: Arc<Registry>,
+    control: Arc<Control>,
     progress: watch::Receiver<Progress>,
+    /// What was decided on last: no command that came later counts as enforced while this is held.
+    footing: Footing,
     principal: Arc<Principal>,
     /// What has to stay permitted; none where it is enough that the caller is not blocked.
     request: Option<Request>,
+    /// Tells when the lease runs out, and when it is back.
+    serving: watch::Receiver<bool>,
+    /// Until when a call that is not made yet may wait for it; none for what goes on, which may pause for a while each time.
+    patience: Option<Instant>,
+    /// When it has been out for too long.
+    stale: Option<Instant>,
     end: Pin<Box<Sleep>>,
     deadline: Instant,
     /// When Token A ends, and with it whatever it opened.
@@ -39,7 +51,7 @@ pub(crate) struct Watch {
 pub(crate) enum Cut {
     /// The registry took the permit back.
     Revoked(DenialReason),
-    /// The registry is no longer followed.
+    /// The replica could not show for too long that it is up to date.
     Stale,
     /// Its time is up.
     TimedOut,
@@ -53,7 +65,7 @@ pub(crate) enum Cut {
 
 impl Watch {
     pub(crate) fn new(
-        registry: &Arc<Registry>,
+        control: &Arc<Control>,
         principal: &Arc<Principal>,
         request: Option<&Request>,
         deadline: Instant,
@@ -62,17 +74,23 @@ impl Watch {
     ) -> Self {
         let left = principal.expires_at.duration_since(now);
         let token_end = Instant::now() + Duration::try_from(left).unwrap_or_default();
-        Self {
-            registry: Arc::clone(registry),
-            progress: registry.progress(),
+        let mut watch = Self {
+            control: Arc::clone(control),
+            progress: control.registry().progress(),
+            footing: control.registry().footing(),
             principal: Arc::clone(principal),
             request: request.cloned(),
+            serving: control.lease().serving(),
+            patience: None,
+            stale: None,
             end: Box::pin(sleep_until(deadline.min(token_end))),
             deadline,
             token_end,
             draining: draining.clone(),
             cancelled: CancellationToken::new(),
-        }
+        };
+        watch.look_at_lease();
+        watch
     }
 
     /// Lets the client cancel what is watched.
@@ -81,6 +99,19 @@ impl Watch {
             self.cancelled = cancelled.clone();
         }
         self
+    }
+
+    /// The call is not made yet: it may wait so long for the lease.
+    pub(crate) fn waiting_until(mut self, patience: Instant) -> Self {
+        self.patience = Some(patience);
+        self.look_at_lease();
+        self
+    }
+
+    /// The call is made: without a lease its answer pauses, and not for long.
+    pub(crate) fn is_made(&mut self) {
+        self.patience = None;
+        self.look_at_lease();
     }
 
     /// When the call's time is up.
@@ -97,10 +128,17 @@ impl Watch {
     /// Resolves when the call must end. Cancel-safe.
     pub(crate) async fn cut(&mut self) -> Cut {
         loop {
+            let stale = self.stale;
+            let too_long = async move {
+                match stale {
+                    Some(stale) => sleep_until(stale).await,
+                    None => pending().await,
+                }
+            };
             tokio::select! {
                 biased;
                 changed = self.progress.changed() => {
-                    if changed.is_err() || self.registry.is_stopped() {
+                    if changed.is_err() || self.control.registry().is_stopped() {
                         return Cut::Stale;
                     }
                     if let Err(reason) = self.decide() {
@@ -112,19 +150,45 @@ impl Watch {
                 () = self.end.as_mut() => {
                     return if self.token_end <= self.deadline { Cut::TokenExpired } else { Cut::TimedOut };
                 }
+                () = too_long => return Cut::Stale,
+                Ok(()) = self.serving.changed() => self.look_at_lease(),
             }
         }
     }
-}
 
-impl Watch {
-    fn decide(&self) -> Result<(), DenialReason> {
-        let snapshot = self.registry.snapshot();
+    /// Waits until what came may be passed on: at once while the lease holds. What follows must not wait. Cancel-safe.
+    ///
+    /// # Errors
+    /// The call must end.
+    pub(crate) async fn leave(&mut self) -> Result<(), Cut> {
+        if self.control.lease().may_serve() {
+            return Ok(());
+        }
+        let control = Arc::clone(&self.control);
+        tokio::select! {
+            biased;
+            cut = self.cut() => Err(cut),
+            () = control.lease().served() => Ok(()),
+        }
+    }
+
+    fn look_at_lease(&mut self) {
+        let serving = *self.serving.borrow_and_update();
+        self.stale = (!serving).then(|| self.patience.unwrap_or_else(|| Instant::now() + STREAM_PATIENCE));
+    }
+
+    fn decide(&mut self) -> Result<(), DenialReason> {
+        let registry = self.control.registry();
+        // The footing first: it must not be later than what is decided on.
+        let footing = registry.footing();
+        let snapshot = registry.snapshot();
         match &self.request {
             Some(request) => decide(&snapshot, &self.principal, request).map(drop),
             None if snapshot.is_blocked(&self.principal) => Err(DenialReason::Blocked),
             None => Ok(()),
-        }
+        }?;
+        self.footing = footing;
+        Ok(())
     }
 }
 
@@ -143,7 +207,8 @@ impl Cut {
     /// Why a call that was cut before dispatch was not sent.
     pub(crate) fn not_dispatched(self) -> NotDispatchedReason {
         match self {
-            Self::Revoked(_) | Self::Stale => NotDispatchedReason::Revoked,
+            Self::Revoked(_) => NotDispatchedReason::Revoked,
+            Self::Stale => NotDispatchedReason::Stale,
             Self::TimedOut | Self::TokenExpired | Self::Draining => NotDispatchedReason::Deadline,
             Self::Cancelled => NotDispatchedReason::ClientGone,
         }

@@ -2,34 +2,62 @@
 
 use std::sync::Arc;
 
-use onedoor_log::{EventLog, MemoryLog, Options};
+use bytes::Bytes;
+use onedoor_lease::Control;
+use onedoor_log::{AppendError, Bounds, EventLog, MemoryLog, Options, Partition, ReadError, Record, Stream};
 use onedoor_model::{
-    ids::{AggregateVersion, CommandId, Digest, ServerId, Slug},
+    ids::{AggregateVersion, CommandId, Digest, Offset, ServerId, Slug},
     principal::Actor,
     registry::{Command, CommandStamp, Server, Settings},
 };
 use onedoor_registry::{Boot, Order, Registry};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 /// A live registry, and commands to it.
 pub(crate) struct Scene {
     pub(crate) registry: Arc<Registry>,
+    pub(crate) control: Arc<Control>,
+    log: Arc<Stalling>,
+}
+
+/// A log whose stream `control` can be told to take nothing for a while.
+#[derive(Debug)]
+struct Stalling {
+    log: MemoryLog,
+    stalls: watch::Sender<bool>,
 }
 
 impl Scene {
     /// An empty registry that lets upstreams be on this machine.
     pub(crate) async fn new() -> Self {
-        let log: Arc<dyn EventLog> = Arc::new(MemoryLog::new(Options::default()));
+        let stalling = Arc::new(Stalling {
+            log: MemoryLog::new(Options::default()),
+            stalls: watch::Sender::new(false),
+        });
+        let log = Arc::clone(&stalling) as Arc<dyn EventLog>;
         let boot = Boot::new("test".parse().unwrap());
-        let (registry, follower) = Registry::open(log, &boot).await.unwrap();
-        tokio::spawn(follower);
-        let scene = Self { registry };
+        let opened = Registry::open_from(Arc::clone(&log), &boot, None).await;
+        let (registry, follower) = opened.unwrap();
+        let (control, task) = Control::new(log, &boot, follower);
+        tokio::spawn(task.run());
+        control.lease().served().await;
+        let scene = Self {
+            registry,
+            control,
+            log: stalling,
+        };
         let settings = Settings {
             internal_networks: vec!["127.0.0.0/8".parse().unwrap()],
             ..Settings::default()
         };
         scene.give(0, Command::Set(Box::new(settings))).await;
         scene
+    }
+
+    /// Whether the lease cannot be renewed from now on.
+    pub(crate) fn stall(&self, stalls: bool) {
+        self.log.stalls.send_replace(stalls);
     }
 
     /// Registers a server at a port of this machine, with `/healthz` as its health path.
@@ -83,5 +111,47 @@ impl Scene {
             traceparent: None,
         };
         self.registry.execute(order).await.unwrap();
+    }
+}
+
+#[async_trait::async_trait]
+impl EventLog for Stalling {
+    fn partitions(&self, stream: Stream) -> u32 {
+        self.log.partitions(stream)
+    }
+
+    async fn append(
+        &self,
+        stream: Stream,
+        partition: Partition,
+        events: Vec<Bytes>,
+    ) -> Result<Offset, AppendError> {
+        if stream == Stream::Control {
+            let mut stalls = self.stalls.subscribe();
+            stalls.wait_for(|stalls| !stalls).await.unwrap();
+        }
+        self.log.append(stream, partition, events).await
+    }
+
+    async fn read(
+        &self,
+        stream: Stream,
+        partition: Partition,
+        from: Offset,
+        most: usize,
+    ) -> Result<Vec<Record>, ReadError> {
+        self.log.read(stream, partition, from, most).await
+    }
+
+    async fn bounds(&self, stream: Stream, partition: Partition) -> Result<Bounds, ReadError> {
+        self.log.bounds(stream, partition).await
+    }
+
+    async fn wait_for(&self, stream: Stream, partition: Partition, offset: Offset) -> Result<(), ReadError> {
+        self.log.wait_for(stream, partition, offset).await
+    }
+
+    async fn close(&self) {
+        self.log.close().await;
     }
 }

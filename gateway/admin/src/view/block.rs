@@ -5,7 +5,7 @@ use onedoor_model::registry::{Block, BlockTarget, Versioned};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::TouchView;
+use super::{EnforcedView, TouchView};
 
 /// A page of blocks.
 #[derive(Debug, Serialize, ToSchema)]
@@ -38,6 +38,9 @@ pub(crate) struct BlockView {
     pub version: u64,
     /// When it came.
     pub changed: TouchView,
+    /// In the answer of the command that made it: where it is enforced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enforced: Option<EnforcedView>,
 }
 
 /// A user who is kept out.
@@ -89,6 +92,7 @@ impl BlockView {
             not_before: value.not_before,
             version: changed.version().0,
             changed: TouchView::of(changed),
+            enforced: None,
         }
     }
 }

@@ -9,7 +9,7 @@ use onedoor_model::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{HealthView, TouchView};
+use super::{EnforcedView, HealthView, TouchView};
 use crate::{
     Probes,
     text::{FromText, Wrong},
@@ -65,6 +65,9 @@ pub(crate) struct ServerView {
     /// Set while nothing of it is served.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disabled: Option<TouchView>,
+    /// In the answer of a command that disabled it or a tool of it: where that is enforced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enforced: Option<EnforcedView>,
     /// Set for good when it was retired.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retired: Option<TouchView>,
@@ -227,6 +230,7 @@ impl ServerView {
                 .map(|version| VersionView::of(version))
                 .collect(),
             disabled: server.disabled.as_ref().map(TouchView::of),
+            enforced: None,
             retired: server.retired.as_ref().map(TouchView::of),
             health: None,
             tools: manifest

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use onedoor_model::registry::{Limits, SecretRef, Settings, State, UpstreamTls};
+use onedoor_model::registry::{Limits, RateLimit, RateLimits, SecretRef, Settings, State, UpstreamTls};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -26,6 +26,8 @@ pub(crate) struct SettingsView {
     pub internal_networks: Vec<String>,
     /// When calls to a failing server are no longer tried.
     pub breaker: BreakerView,
+    /// How often calls may be made.
+    pub rate_limits: RateLimitsView,
     /// TLS towards servers that need more than the machine's certificate authorities, by slug.
     pub upstream_tls: BTreeMap<String, UpstreamTlsView>,
     /// What `If-Match` names: the revision of the last change; 0 where nobody has set any.
@@ -65,6 +67,31 @@ pub(crate) struct BreakerView {
     pub open_ms: u64,
 }
 
+/// How often calls may be made; what is left out is not limited.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RateLimitsView {
+    /// Calls of each user, through whichever client app.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_user: Option<RateLimitView>,
+    /// Calls through each client app, of whichever user or on its own behalf.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_client: Option<RateLimitView>,
+    /// Calls to each server, by whomever.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_server: Option<RateLimitView>,
+}
+
+/// How often something may happen.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RateLimitView {
+    /// How often in a minute, in the long run.
+    pub per_minute: u32,
+    /// How often at once, after a pause.
+    pub burst: u32,
+}
+
 /// TLS towards one server: the places of PEM files or texts.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -102,6 +129,7 @@ impl SettingsView {
                 failures: settings.breaker.failures,
                 open_ms: settings.breaker.open_ms,
             },
+            rate_limits: RateLimitsView::of(&settings.rate_limits),
             upstream_tls: settings
                 .upstream_tls
                 .iter()
@@ -109,6 +137,19 @@ impl SettingsView {
                 .collect(),
             version: kept.map_or(0, |kept| kept.changed.version().0),
             changed: kept.map(|kept| TouchView::of(&kept.changed)),
+        }
+    }
+}
+
+impl RateLimitsView {
+    fn of(limits: &RateLimits) -> Self {
+        let view = |limit: Option<RateLimit>| {
+            limit.map(|RateLimit { per_minute, burst }| RateLimitView { per_minute, burst })
+        };
+        Self {
+            per_user: view(limits.per_user),
+            per_client: view(limits.per_client),
+            per_server: view(limits.per_server),
         }
     }
 }

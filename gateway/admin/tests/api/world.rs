@@ -8,9 +8,10 @@ use axum::{
     extract::ConnectInfo,
 };
 use http::{HeaderMap, Method, Request, StatusCode, header};
-use onedoor_admin::{Denied, DeniedRequest, Deps, Health, Probes, Refused as Why};
+use onedoor_admin::{Denied, DeniedRequest, Deps, Enforcements, Health, Probes, Refused as Why};
 use onedoor_authn::Verifier;
 use onedoor_connect::{Connector, Roots};
+use onedoor_lease::Control;
 use onedoor_log::{EventLog, Partition, Stream};
 use onedoor_model::{
     envelope::Envelope,
@@ -80,6 +81,10 @@ impl Refused {
     }
 }
 
+impl Enforcements for Refused {
+    fn enforced(&self, _: Duration) {}
+}
+
 impl Denied for Refused {
     fn denied(&self, request: DeniedRequest<'_>) {
         let (caller, reason) = match request.refused {
@@ -119,16 +124,15 @@ impl World {
 
     async fn start(project: bool) -> Self {
         let log = Arc::new(GatedLog::over(onedoor_log::open("memory://").await.unwrap()));
-        let (registry, follow) = Registry::open(
-            Arc::clone(&log) as Arc<dyn EventLog>,
-            &Boot::new("test".parse().unwrap()),
-        )
-        .await
-        .unwrap();
+        let port = Arc::clone(&log) as Arc<dyn EventLog>;
+        let boot = Boot::new("test".parse().unwrap());
+        let opened = Registry::open_from(Arc::clone(&port), &boot, None).await;
+        let (registry, follower) = opened.unwrap();
+        let (control, task) = Control::new(port, &boot, follower);
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path().join("projection.db")).await.unwrap();
         let mut tasks = vec![AbortOnDropHandle::new(tokio::spawn(async move {
-            follow.await;
+            task.run().await;
         }))];
         if project {
             let projector = onedoor_projector::run(
@@ -145,6 +149,8 @@ impl World {
         let probed = Arc::new(Probed::default());
         let router = onedoor_admin::router(Deps {
             registry: Arc::clone(&registry),
+            control: Arc::clone(&control),
+            enforcements: Arc::clone(&refused) as Arc<dyn Enforcements>,
             store: store.clone(),
             verifier: Arc::new(Verifier::new(Connector::new(Roots::Given(Vec::new())).unwrap())),
             denied: Arc::clone(&refused) as Arc<dyn Denied>,

@@ -31,7 +31,7 @@ use super::{
     server::{PATIENCE, Server, acquire, get, in_time},
     upstream::Upstream,
 };
-use crate::{Pool, PooledBody, RequestBody};
+use crate::{Pool, PooledBody, RequestBody, Witness};
 
 type AnyBody = UnsyncBoxBody<Bytes, crate::BoxError>;
 
@@ -326,5 +326,50 @@ async fn a_body_that_fails_is_not_taken_for_a_whole_one() {
                 "{protocol} {declared:?}"
             );
         }
+    }
+}
+
+/// Counts how often it is told.
+#[derive(Debug, Default)]
+struct Told(AtomicUsize);
+
+impl Witness for Told {
+    fn written(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn a_write_is_told_once_when_the_request_went_out() {
+    for (protocol, peer) in peers(echo).await {
+        let pool = peer.pool();
+        for _ in 0..2 {
+            let told = Arc::new(Told::default());
+            let answer = acquire(&pool)
+                .await
+                .send_witnessed(get("/"), Arc::clone(&told) as Arc<dyn Witness>);
+            let answer = in_time(answer).await.unwrap();
+            assert_eq!(told.0.load(Ordering::SeqCst), 1, "{protocol}");
+            in_time(answer.into_body().collect()).await.unwrap();
+            assert_eq!(told.0.load(Ordering::SeqCst), 1, "{protocol}");
+        }
+        assert_eq!(peer.connections(), 1, "{protocol}");
+    }
+}
+
+/// The negative control: what is only handed over is not written.
+#[tokio::test(flavor = "current_thread")]
+async fn a_request_that_is_not_written_yet_is_not_told() {
+    for (protocol, peer) in peers(echo).await {
+        let lease = acquire(&peer.pool()).await;
+        let told = Arc::new(Told::default());
+        let answer = lease.send_witnessed(get("/"), Arc::clone(&told) as Arc<dyn Witness>);
+        assert_eq!(
+            told.0.load(Ordering::SeqCst),
+            0,
+            "{protocol}: the connection's task has not run"
+        );
+        in_time(answer).await.unwrap();
+        assert_eq!(told.0.load(Ordering::SeqCst), 1, "{protocol}");
     }
 }

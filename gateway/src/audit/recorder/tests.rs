@@ -85,7 +85,7 @@ impl Faulty {
 
     async fn events(&self) -> Vec<Envelope<AuditEvent>> {
         let records = self
-            .read(Stream::Audit, PARTITION, Offset(0), usize::MAX)
+            .read(Stream::Audit, Partition(0), Offset(0), usize::MAX)
             .await
             .unwrap();
         records
@@ -96,7 +96,7 @@ impl Faulty {
 
     /// Waits until the log holds so many events.
     async fn holds(&self, events: u64) {
-        let wait = self.wait_for(Stream::Audit, PARTITION, Offset(events - 1));
+        let wait = self.wait_for(Stream::Audit, Partition(0), Offset(events - 1));
         tokio::time::timeout(Duration::from_secs(5), wait)
             .await
             .expect("in time")

@@ -77,9 +77,6 @@ pub(super) async fn answer(asked: &Asked<'_>, session: &Session, request: &Sessi
     let Some(trace) = asked.trace(wanted, session.protocol(), &request.params.meta) else {
         return asked.refuse(wanted, Reason::Internal, None);
     };
-    if asked.door.registry.is_stopped() {
-        return asked.refuse(wanted, Reason::Stale, Some(&trace));
-    }
     let permit = match asked.decide(Method::CallTool, wanted.name) {
         Ok(Some(Permit::CallTool(permit))) => permit,
         Ok(Some(Permit::Discover(_) | Permit::ListTools(_)) | None) => {
@@ -250,6 +247,9 @@ impl Work {
             collected = Limited::new(body, limit).collect() => collected,
             cut = watch.cut() => return Err(end(call, cut)),
         };
+        if let Err(cut) = watch.leave().await {
+            return Err(end(call, cut));
+        }
         let bytes = match collected {
             Ok(collected) => collected.to_bytes(),
             Err(error) if error.is::<LengthLimitError>() => return Err(fail(call, UpstreamFault::TooLarge)),

@@ -176,7 +176,7 @@ async fn open(
 /// Watches over a stream. One that answers nothing ends as soon as the replica stops, so that no drain waits for it.
 fn watch(asked: &Asked<'_>, decided: Option<&Decided>, until: &CancellationToken) -> Watch {
     Watch::new(
-        &asked.door.registry,
+        &asked.door.control,
         asked.principal,
         decided,
         Instant::now() + LONGEST,

@@ -65,8 +65,8 @@ pub(super) async fn answer(asked: &Asked<'_>, message: &Message<'_>) -> Response
         Ok(session) => session,
         Err(refusal) => return reply::no_session(id_of(message), refusal),
     };
-    if asked.door.registry.is_stopped() {
-        return stale(asked, message);
+    if let Err(reason) = asked.door.fresh().await {
+        return stale(asked, message, reason);
     }
     match message {
         Message::Request(request) => requests::answer(asked, &session, request).await,
@@ -76,10 +76,10 @@ pub(super) async fn answer(asked: &Asked<'_>, message: &Message<'_>) -> Response
 }
 
 /// Nothing is served that may be out of date.
-fn stale(asked: &Asked<'_>, message: &Message<'_>) -> Response {
+fn stale(asked: &Asked<'_>, message: &Message<'_>, reason: Reason) -> Response {
     match message {
-        Message::Request(request) => asked.refuse(requests::wanted(request), Reason::Stale, None),
-        Message::Notification(_) | Message::Response(_) => reply::not_told(asked, &Reason::Stale.into()),
+        Message::Request(request) => asked.refuse(requests::wanted(request), reason, None),
+        Message::Notification(_) | Message::Response(_) => reply::not_told(asked, &reason.into()),
     }
 }
 

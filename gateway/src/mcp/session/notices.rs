@@ -71,9 +71,15 @@ pub(super) async fn notification(
         Notice::RootsListChanged if session.declared().roots => write::roots_list_changed(),
         Notice::Progress { params, .. } => write::progress(params),
         Notice::Cancelled { request_id, reason } => {
-            // A request that is not under way cannot be cancelled, which is no error (MCP 2025-11-25, "Cancellation").
             let Some(call) = asked.door.in_flight.of(session, request_id) else {
-                return reply::accepted();
+                // A request that is not under way cannot be cancelled, which is no error (MCP 2025-11-25, "Cancellation"). At
+                // another replica it may be under way: there the server's own session says whose it is.
+                if asked.door.alone || !session.has_upstream() {
+                    return reply::accepted();
+                }
+                let message = write::cancelled(request_id, reason);
+                let told = tell(asked, session, &notification.method, message).await;
+                return answer(asked, told);
             };
             // First here, where it must not wait for the server.
             call.token.cancel();

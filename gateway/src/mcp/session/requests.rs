@@ -40,8 +40,8 @@ pub(super) async fn initialize(asked: &Asked<'_>, request: &SessionRequest<'_>) 
         Err(fault) => return answers::malformed(Some(request.id), &fault),
     };
     let trace = asked.trace(wanted, initialize.protocol_version, &request.params.meta);
-    if asked.door.registry.is_stopped() {
-        return asked.refuse(wanted, Reason::Stale, trace.as_ref());
+    if let Err(reason) = asked.door.fresh().await {
+        return asked.refuse(wanted, reason, trace.as_ref());
     }
     let begun = match asked.decide(Method::Discover, None) {
         Ok(Some(Permit::Discover(permit))) => {

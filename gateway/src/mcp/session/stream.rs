@@ -127,6 +127,9 @@ impl Passing {
                 cut = self.stream.watch.cut() => break Next::Cut(cut),
                 room = client.reserve() => match room {
                     Ok(room) => {
+                        if let Err(cut) = self.stream.watch.leave().await {
+                            break Next::Cut(cut);
+                        }
                         if let Some(call) = &mut self.stream.call {
                             call.answer_size += bytes.len() as u64;
                         }
@@ -135,6 +138,13 @@ impl Passing {
                     Err(_) => return self.left().await,
                 },
             }
+        };
+        let last = if matches!(last, Next::Last(..))
+            && let Err(cut) = self.stream.watch.leave().await
+        {
+            Next::Cut(cut)
+        } else {
+            last
         };
         if let (Some(bytes), Some(room)) = (self.end(last), last_words) {
             room.send(bytes);

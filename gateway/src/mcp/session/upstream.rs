@@ -23,7 +23,7 @@ use tokio::time::Instant;
 use super::state::{Session, Target};
 use crate::{
     door::Door,
-    proxy::{CALL_ID, Fresh, call_id_header, connection, media_type, target},
+    proxy::{CALL_ID, Fresh, MayWrite, Unanswered, call_id_header, connection, media_type, target},
     refusal::{Failure, Reason},
 };
 
@@ -151,14 +151,19 @@ impl<'a> Way<'a> {
         loop {
             let lease = connection(self.door, self.entitlement, self.call, fresh).await?;
             // No await between this check and the write.
+            let may_write = MayWrite::check(&self.door.control).ok_or(Reason::Stale)?;
             self.still_permitted()?;
-            match (lease.send(request).await, fresh) {
+            match (may_write.send(lease, request).await, fresh) {
                 (Ok(head), _) => return Ok(head),
-                (Err(SendError::NotSent { request: unsent, .. }), Fresh::No) => {
+                (Err(Unanswered::Late(pause)), _) => {
+                    tracing::error!(call = %self.call, ?pause, "a message was written after the lease had run out, and reset");
+                    return Err(Reason::Stale);
+                }
+                (Err(Unanswered::Failed(SendError::NotSent { request: unsent, .. })), Fresh::No) => {
                     request = *unsent;
                     fresh = Fresh::Yes;
                 }
-                (Err(error), _) => {
+                (Err(Unanswered::Failed(error)), _) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, call = %self.call, "upstream failed");
                     return Err(Reason::Upstream(UpstreamFault::Unreachable));
                 }
@@ -168,9 +173,6 @@ impl<'a> Way<'a> {
 
     /// Decides anew: Token B and the connection took their time.
     fn still_permitted(self) -> Result<(), Reason> {
-        if self.door.registry.is_stopped() {
-            return Err(Reason::Stale);
-        }
         let snapshot = self.door.registry.snapshot();
         let permit = decide(&snapshot, self.entitlement.principal(), self.request).map_err(Reason::Denied)?;
         let now = match &permit {

@@ -113,8 +113,8 @@ async fn serve(
         Ok(session) => session,
         Err(refusal) => return reply::no_session(None, refusal),
     };
-    if door.registry.is_stopped() {
-        return reply::not_told(&asked, &Reason::Stale.into());
+    if let Err(reason) = door.fresh().await {
+        return reply::not_told(&asked, &reason.into());
     }
     let answered = match verb {
         Verb::Get => listen(&asked, session, &read).await,

@@ -1,0 +1,131 @@
+//! Writes in time and late, over real sockets.
+
+use bytes::Bytes;
+use onedoor_connect::{AddressPolicy, Connector, Destination, Roots};
+use onedoor_registry::Registry;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
+
+use crate::upstream::scene::Scene;
+
+use super::*;
+
+const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+
+/// A server on this machine, and a connection to it.
+async fn connected() -> (TcpStream, Line) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let destination = Arc::new(Destination::of(&url.parse().unwrap()).unwrap());
+    let connector = Connector::new(Roots::Given(Vec::new())).unwrap();
+    let loopback = ["127.0.0.0/8".parse().unwrap()];
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    let line = connector.connect(&destination, AddressPolicy::allowing(&loopback), deadline);
+    let (line, accepted) = tokio::join!(line, listener.accept());
+    (accepted.unwrap().0, line.unwrap())
+}
+
+fn may_write(registry: &Registry, for_the_next: Duration) -> MayWrite {
+    let checked = now();
+    MayWrite {
+        footing: registry.footing(),
+        span: Span {
+            checked,
+            until: checked.plus(for_the_next),
+        },
+    }
+}
+
+fn request() -> Request<RequestBody> {
+    let mut request = Request::new(RequestBody::from(Bytes::from_static(b"{}")));
+    *request.method_mut() = http::Method::POST;
+    request
+}
+
+async fn read_some(server: &mut TcpStream) -> usize {
+    server.read(&mut [0; 1024]).await.unwrap_or(0)
+}
+
+#[tokio::test]
+async fn a_write_in_time_is_answered_however_long_the_answer_takes() {
+    let scene = Scene::new().await;
+    let (mut server, line) = connected().await;
+    let lease = Duration::from_millis(200);
+    let answer = may_write(&scene.registry, lease).send(line, request());
+    let serve = async {
+        assert!(read_some(&mut server).await > 0);
+        tokio::time::sleep(2 * lease).await;
+        server.write_all(OK).await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(answer, serve);
+    assert_eq!(answer.unwrap().status(), 200);
+}
+
+/// The process stands still between the check and the write.
+#[tokio::test(flavor = "current_thread")]
+async fn a_pause_before_the_write_is_found_and_the_request_reset() {
+    let scene = Scene::new().await;
+    for answers in [true, false] {
+        let (mut server, line) = connected().await;
+        let may_write = may_write(&scene.registry, Duration::from_millis(50));
+        let until = may_write.span.until;
+        let answer = may_write.send(line, request());
+        while now() < until {
+            std::hint::spin_loop();
+        }
+        let serve = async {
+            let read = read_some(&mut server).await;
+            if answers {
+                let _ = server.write_all(OK).await;
+            }
+            // What follows is the end of the connection.
+            (read, read_some(&mut server).await)
+        };
+        let (answer, (read, after)) = tokio::join!(
+            async {
+                match answer.await {
+                    Ok(_) => panic!("answered as if it had been written in time"),
+                    Err(unanswered) => unanswered,
+                }
+            },
+            serve
+        );
+        let Unanswered::Late(pause) = answer else {
+            panic!("{answer:?}");
+        };
+        assert!(pause >= Duration::from_millis(50), "{pause:?}");
+        assert!(read == 0 || after == 0, "the connection is closed");
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_command_counts_as_enforced_only_once_the_request_is_written() {
+    let scene = Scene::new().await;
+    let (mut server, line) = connected().await;
+    let before = scene.registry.enforced();
+    let answer = may_write(&scene.registry, Duration::from_secs(10)).send(line, request());
+    scene
+        .registry
+        .publish(scene.registry.state(), &scene.registry.state());
+    assert_eq!(scene.registry.enforced(), before, "handed over, and not written");
+    let serve = async {
+        read_some(&mut server).await;
+        assert!(scene.registry.enforced() > before);
+        server.write_all(OK).await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(answer, serve);
+    answer.unwrap();
+}
+
+#[tokio::test]
+async fn without_a_lease_nothing_may_be_written() {
+    let scene = Scene::new().await;
+    assert!(MayWrite::check(&scene.control).is_some());
+    scene.stall(true);
+    while scene.control.lease().may_serve() {
+        tokio::task::yield_now().await;
+    }
+    assert!(MayWrite::check(&scene.control).is_none());
+}
