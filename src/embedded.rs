@@ -10,6 +10,8 @@ use onedoor_registry::Registry;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
+use crate::log_copy;
+
 /// An installation that knows its log, and has not served yet.
 pub(crate) struct Embedded {
     log: Arc<dyn EventLog>,
@@ -21,27 +23,10 @@ pub(crate) struct Embedded {
 
 /// Opens the log in a folder, or makes it. It belongs to one process at a time.
 pub(crate) async fn open_log(folder: &Path) -> anyhow::Result<Arc<dyn EventLog>> {
+    log_copy::still_here(folder)?;
     onedoor_log::open(&format!("sqlite://{}", folder.display()))
         .await
         .context("the log")
-}
-
-/// Cancelled by the first Ctrl-C or SIGTERM.
-pub(crate) fn stop_signal() -> anyhow::Result<CancellationToken> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let stop = CancellationToken::new();
-    let stopped = stop.clone();
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        tracing::info!("stopping: requests under way may end");
-        stopped.cancel();
-    });
-    Ok(stop)
 }
 
 impl Embedded {

@@ -59,16 +59,14 @@ pub(super) async fn make(data: &Path, into: &Path) -> Result<Vec<String>, Backup
 
 /// Opens a log, reads every event, and leaves nothing behind that was not there.
 pub(super) async fn read_through(folder: &Path) -> Result<Examined, BackupError> {
+    let there = files_in(folder)?;
     let log = onedoor_log::open(&format!("sqlite://{}", folder.display())).await?;
     let examined = examine(&*log).await;
     log.close().await;
     drop(log);
-    for name in files_in(folder)? {
-        let is_leftover = name.extension().is_none_or(|extension| extension != "db");
-        if is_leftover {
-            let path = folder.join(&name);
-            fs::remove_file(&path).map_err(cannot_use(&path))?;
-        }
+    for name in files_in(folder)?.iter().filter(|name| !there.contains(name)) {
+        let path = folder.join(name);
+        fs::remove_file(&path).map_err(cannot_use(&path))?;
     }
     sync_folder(folder)?;
     examined

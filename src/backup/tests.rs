@@ -243,7 +243,8 @@ async fn what_was_there_is_moved_aside_and_what_it_knew_is_told() {
     let old = Store::open(site.path(&format!("data/{replaced}/projection.db")))
         .await
         .unwrap();
-    let followed = onedoor_projector::run(Arc::clone(&open.log), old, CancellationToken::new()).await;
+    let following = onedoor_projector::run(Arc::clone(&open.log), old, CancellationToken::new());
+    let followed = Box::pin(following).await;
     assert!(
         matches!(
             followed,

@@ -4,6 +4,8 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::log_copy;
+
 use super::{
     access::Access,
     answer::Answer,
@@ -19,10 +21,6 @@ use super::{
 /// `onedoor log`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    #[command(flatten)]
-    access: Access,
-    #[command(flatten)]
-    format: FormatArgs,
     #[command(subcommand)]
     action: Action,
 }
@@ -30,12 +28,28 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Action {
     /// The log's id and last revision, and what was lost where it was restored
-    Show,
+    Show {
+        #[command(flatten)]
+        asked: Asked,
+    },
     /// Serve a restored log, with all that it lost
     AcceptRestore {
         #[command(flatten)]
+        asked: Asked,
+        #[command(flatten)]
         reason: ReasonArgs,
     },
+    /// Move the log of an installation to Kafka, every event at its offset, and check it
+    Copy(Box<log_copy::Args>),
+}
+
+/// What is asked of the admin plane.
+#[derive(Debug, clap::Args)]
+struct Asked {
+    #[command(flatten)]
+    access: Access,
+    #[command(flatten)]
+    format: FormatArgs,
 }
 
 #[derive(Debug, Deserialize)]
@@ -60,19 +74,32 @@ struct EndsView {
     audit: u64,
 }
 
+impl Args {
+    /// What needs no admin plane.
+    pub(super) fn copy(&self) -> Option<&log_copy::Args> {
+        match &self.action {
+            Action::Copy(args) => Some(args),
+            Action::Show { .. } | Action::AcceptRestore { .. } => None,
+        }
+    }
+}
+
 pub(super) async fn run(args: Args, process: &mut Process<'_>) -> Result<(), Failure> {
-    let Args {
+    let (asked, accept) = match args.action {
+        Action::Show { asked } => (asked, None),
+        Action::AcceptRestore { asked, reason } => (asked, Some(reason)),
+        // It is done before anything is asked.
+        Action::Copy(_) => return Ok(()),
+    };
+    let Asked {
         access,
         format: FormatArgs { format },
-        action,
-    } = args;
+    } = asked;
     let client = access.client(process, "admin").await?;
     let shown = client.send(&Request::get(["log"])).await?;
-    match action {
-        Action::Show => show(&shown, format, process),
-        Action::AcceptRestore {
-            reason: ReasonArgs { reason },
-        } => {
+    match accept {
+        None => show(&shown, format, process),
+        Some(ReasonArgs { reason }) => {
             let LogView {
                 id: Some(id),
                 unaccepted_restore: Some(restore),

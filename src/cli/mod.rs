@@ -14,6 +14,7 @@ mod client;
 mod development;
 mod document;
 mod edited;
+mod enforced;
 mod etag;
 mod failure;
 mod format;
@@ -26,6 +27,7 @@ mod neutral;
 mod problem;
 mod process;
 mod registered;
+mod replicas;
 mod request;
 mod screen;
 mod server;
@@ -43,6 +45,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use self::{failure::Failure, process::Process};
+use crate::log_copy;
 
 /// What can be asked for.
 #[derive(Debug, Subcommand)]
@@ -61,7 +64,9 @@ pub(crate) enum Command {
     Settings(settings::Args),
     /// Who called what, when, and how it ended
     Audit(audit::Args),
-    /// Which log it is, and that a restored one may be served
+    /// What each replica enforces, and whether it may serve
+    Replicas(replicas::Args),
+    /// Which log it is, that a restored one may be served, and moving it to Kafka
     Log(log::Args),
     /// Manifests, before they are submitted
     Manifest(manifest::Args),
@@ -71,6 +76,11 @@ pub(crate) enum Command {
 
 /// Runs a command of this process.
 pub(crate) fn main(command: Command) -> ExitCode {
+    if let Command::Log(args) = &command
+        && let Some(args) = args.copy()
+    {
+        return log_copy::main(args);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     process::with(|process| {
         let result = match runtime {
@@ -105,6 +115,7 @@ async fn run(command: Command, process: &mut Process<'_>) -> Result<(), Failure>
         Command::Issuer(args) => issuer::run(args, process).await,
         Command::Settings(args) => settings::run(args, process).await,
         Command::Audit(args) => audit::run(args, process).await,
+        Command::Replicas(args) => replicas::run(args, process).await,
         Command::Log(args) => log::run(args, process).await,
         Command::Manifest(args) => manifest::run(&args, process),
         Command::Token(args) => token::run(args, process).await,

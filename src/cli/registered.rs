@@ -4,8 +4,8 @@ use reqwest::Method;
 use serde::de::DeserializeOwned;
 
 use super::{
-    answer::Answer, client::Client, failure::Failure, format::Format, process::Process, request::Request,
-    server::ReasonArgs, table::Table,
+    answer::Answer, client::Client, enforced::Enforced, failure::Failure, format::Format, process::Process,
+    request::Request, server::ReasonArgs, table::Table,
 };
 
 /// What they are called.
@@ -41,10 +41,19 @@ pub(super) fn announce(kind: Kind, answer: &Answer, process: &mut Process<'_>) -
         ""
     };
     let revision = answer.revision().unwrap_or("unknown");
-    Ok(process.notes.line(&format!(
+    process.notes.line(&format!(
         "{} in force since revision {revision}{earlier}",
         kind.name
-    ))?)
+    ))?;
+    tell_enforced(answer, process)
+}
+
+/// Says where what was taken away is enforced.
+fn tell_enforced(answer: &Answer, process: &mut Process<'_>) -> Result<(), Failure> {
+    if let Some(enforced) = Enforced::told(answer) {
+        process.notes.line(&enforced.line())?;
+    }
+    Ok(())
 }
 
 /// Removes one.
@@ -61,5 +70,5 @@ pub(super) async fn remove(
     process
         .notes
         .line(&format!("{} {id} removed (revision {revision})", kind.name))?;
-    Ok(())
+    tell_enforced(&answer, process)
 }

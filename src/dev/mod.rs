@@ -15,7 +15,7 @@ use onedoor_demo::{
     rates,
     server::DemoServerConfig,
 };
-use onedoor_gateway::{Config, Listener, Listeners};
+use onedoor_gateway::{Config, Keys, Listener, Listeners};
 use onedoor_model::ids::ReplicaName;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -23,7 +23,9 @@ use url::Url;
 
 use self::{folder::Folder, ports::Ports};
 use crate::{
-    embedded::{Embedded, open_log, stop_signal},
+    embedded::{Embedded, open_log},
+    process,
+    serve::DRAIN,
     telemetry,
 };
 
@@ -46,24 +48,10 @@ pub(crate) struct Args {
 /// Runs until Ctrl-C or SIGTERM.
 pub(crate) fn main(args: &Args) -> ExitCode {
     telemetry::start(&args.log);
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            tracing::error!(%error, "no runtime");
-            return ExitCode::FAILURE;
-        }
-    };
-    match runtime.block_on(run(args)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(error = format!("{error:#}"), "onedoor dev ended");
-            ExitCode::FAILURE
-        }
-    }
+    process::run("onedoor dev", |stop| run(args, stop))
 }
 
-async fn run(args: &Args) -> anyhow::Result<()> {
-    let stop = stop_signal()?;
+async fn run(args: &Args, stop: CancellationToken) -> anyhow::Result<()> {
     let folder = Folder::open(&args.data)?;
     let log = open_log(&folder.log()).await?;
     let Ports {
@@ -102,11 +90,14 @@ async fn run(args: &Args) -> anyhow::Result<()> {
 
     let config = Config {
         replica: ReplicaName::new("dev")?,
+        alone: true,
         public_url: issuer,
         hosts: hosts(&data)?,
         admin_hosts: hosts(&admin)?,
-        keys: folder.keys(),
+        keys: Keys::load_or_create(&folder.keys()).context("the keys")?,
         first_admins: Vec::new(),
+        redis: None,
+        drain: DRAIN,
     };
     let installation = Embedded::open(log, &folder.projection(), config).await?;
     bootstrap::run(installation.registry(), &places, provider.endpoints())

@@ -9,7 +9,7 @@ use tracing_subscriber::EnvFilter;
 use self::json::{JsonLines, JsonMembers};
 
 /// What is logged where nobody says otherwise.
-const USUAL: &str = "info,rmcp=warn,onedoor_demo=warn";
+const USUAL: &str = "info,rmcp=warn,sqlx=warn,onedoor_demo=warn";
 
 /// How to log.
 #[derive(Clone, Debug, Default, clap::Args)]

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::{GuardedArgs, ReasonArgs, VersionArgs, version_of, view::ServerView};
 use crate::cli::{
-    answer::Answer, client::Client, etag::ETag, failure::Failure, format::Format, process::Process,
-    request::Request,
+    answer::Answer, client::Client, enforced::Enforced, etag::ETag, failure::Failure, format::Format,
+    process::Process, request::Request,
 };
 
 /// What is done, as the API's path names it.
@@ -130,6 +130,9 @@ pub(in crate::cli) fn done(
                 .revision()
                 .map_or_else(String::new, |revision| format!(" (revision {revision})"));
             process.out.line(&format!("{}{revision}", server.summary()))?;
+            if let Some(enforced) = Enforced::told(answer) {
+                process.out.line(&enforced.line())?;
+            }
         }
     }
     Ok(())

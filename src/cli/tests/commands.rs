@@ -187,7 +187,10 @@ async fn grants_are_added_and_removed() {
         "changed": {"revision": 18, "time": "2026-11-24T07:00:18Z"}});
     let stub = Stub::new([
         Reply::json(201, &grant).header("onedoor-revision", "18"),
-        Reply::text(204, ""),
+        Reply::json(
+            200,
+            &json!({"enforced": {"revision": 19, "confirmed": ["a"], "expired": [], "tookMs": 7}}),
+        ),
     ])
     .await;
     let add = [
@@ -202,6 +205,7 @@ async fn grants_are_added_and_removed() {
     );
     let ran = onedoor(&["grant", "remove", id, "--reason", "left", "--url", &stub.url]).await;
     assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.err.contains("after 7 ms: confirmed by a"), "{ran:?}");
     let seen = stub.seen();
     assert_eq!(
         seen[0].json(),

@@ -5,9 +5,45 @@ use std::{fmt::Display, str::FromStr};
 use onedoor_admin::{AdminClaim, FirstAdmin};
 
 use super::{
-    inputs::FirstAdminInputs,
+    document::Document,
+    section::{Section, at},
     source::{Fault, Faults, Given},
 };
+
+/// What was given for a first admin, before it is judged.
+#[derive(Debug)]
+pub(super) struct FirstAdminInputs {
+    /// The place of the whole, for faults of it.
+    whole: Given<()>,
+    issuer: Option<Given<String>>,
+    tenant: Option<Given<String>>,
+    user: Option<Given<String>>,
+    group: Option<Given<String>>,
+    role: Option<Given<String>>,
+}
+
+impl FirstAdminInputs {
+    pub(super) fn read_all(document: &Document, root: &mut Section<'_>, faults: &mut Faults) -> Vec<Self> {
+        const LIST: &str = "firstAdmins";
+        let mut admins = Vec::new();
+        for (index, value) in root.list(LIST, faults).iter().enumerate() {
+            let mut section = Section::of(document, index, LIST, value, faults);
+            if section.is_unreadable() {
+                continue;
+            }
+            admins.push(Self {
+                whole: at(document, &format!("/{LIST}/{index}"), ()),
+                issuer: section.text("issuer", faults),
+                tenant: section.text("tenant", faults),
+                user: section.text("user", faults),
+                group: section.text("group", faults),
+                role: section.text("role", faults),
+            });
+            section.close(faults);
+        }
+        admins
+    }
+}
 
 /// Those that are without fault.
 pub(super) fn judge(inputs: Vec<FirstAdminInputs>, faults: &mut Faults) -> Vec<FirstAdmin> {

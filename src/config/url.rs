@@ -86,3 +86,24 @@ pub(super) fn loopback_hosts(listen: SocketAddr) -> Vec<String> {
 pub(super) fn is_host(text: &str) -> bool {
     !text.contains('@') && text.parse::<Authority>().is_ok()
 }
+
+/// The URL of a part around Onedoor: with one of these schemes, and without a password.
+pub(super) fn part(given: &Given<String>, schemes: &[&str], example: &str) -> Result<Url, Fault> {
+    let url = Url::parse(&given.value)
+        .ok()
+        .filter(|url| schemes.contains(&url.scheme()) && url.has_host())
+        // It is not told back: it may hold a password.
+        .ok_or_else(|| {
+            given.fault(
+                format!("is no {} URL", schemes.join(" or ")),
+                format!("write it as {example}"),
+            )
+        })?;
+    if url.password().is_some() {
+        return Err(given.fault(
+            "holds a password",
+            "take it out, and give `password = \"env:NAME\"` or \"file:/absolute/path\" beside it",
+        ));
+    }
+    Ok(url)
+}

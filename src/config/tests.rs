@@ -1,9 +1,12 @@
+mod replicas;
+
 use std::{collections::BTreeMap, fs, net::SocketAddr};
 
 use clap::Parser;
 use tempfile::TempDir;
 
 use super::*;
+use crate::telemetry::{self, Logging};
 
 /// A whole file without fault.
 const GOOD: &str = r#"
@@ -39,7 +42,7 @@ internalNetworks = ["10.0.0.0/8"]
 #[derive(Parser)]
 struct CommandLine {
     #[command(flatten)]
-    config: ConfigArgs,
+    config: ServeArgs,
 }
 
 /// What a configuration is read from.
@@ -68,12 +71,12 @@ impl Given {
         self
     }
 
-    fn read(&self) -> Result<Config, Faults> {
+    fn read(&self) -> Result<ServeConfig, Faults> {
         let folder = tempfile::tempdir().unwrap();
         self.read_in(&folder)
     }
 
-    fn read_in(&self, folder: &TempDir) -> Result<Config, Faults> {
+    fn read_in(&self, folder: &TempDir) -> Result<ServeConfig, Faults> {
         let path = folder.path().join("onedoor.toml");
         let mut line = vec!["onedoor".to_owned()];
         if let Some(text) = &self.file {
@@ -82,7 +85,7 @@ impl Given {
         }
         line.extend(self.flags.iter().map(|flag| (*flag).to_owned()));
         let args = CommandLine::try_parse_from(line).unwrap().config;
-        Config::read(&args, &|name| {
+        ServeConfig::read(&args, &|name| {
             self.variables.get(name).map(|value| (*value).to_owned())
         })
     }
@@ -92,22 +95,27 @@ impl Given {
     fn faults(&self) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
         let faults = self.read_in(&folder).expect_err("a fault");
-        let beside = format!("{}/", folder.path().display());
-        let shown = faults.as_slice().iter().map(|fault| {
-            assert!(!fault.hint.is_empty(), "{fault}");
-            format!("{} {}: {}", fault.source, fault.field, fault.message).replace(&beside, "")
-        });
-        shown.collect()
+        shown(&faults, folder.path())
     }
 }
 
-fn addresses(config: &Config) -> [SocketAddr; 2] {
-    [config.data_plane.listen, config.admin_plane.listen]
+/// Faults as "source field: message", with a folder left out.
+fn shown(faults: &Faults, folder: &Path) -> Vec<String> {
+    let beside = format!("{}/", folder.display());
+    let shown = faults.as_slice().iter().map(|fault| {
+        assert!(!fault.hint.is_empty(), "{fault}");
+        format!("{} {}: {}", fault.source, fault.field, fault.message).replace(&beside, "")
+    });
+    shown.collect()
+}
+
+fn addresses(config: &ServeConfig) -> [SocketAddr; 2] {
+    [config.door.data_plane.listen, config.door.admin_plane.listen]
 }
 
 #[test]
 fn a_whole_file_is_read() {
-    let config = Given::file(GOOD).read().unwrap();
+    let config = Given::file(GOOD).read().unwrap().door;
     assert_eq!(config.public_url, "https://door.example");
     assert_eq!(config.admin_url, "http://door.example:8444");
     assert_eq!(config.data_plane.hosts, ["door.example", "door.example:443"]);
@@ -125,16 +133,16 @@ fn without_a_file_there_are_defaults_on_loopback() {
         addresses(&config).map(|address| address.to_string()),
         ["127.0.0.1:8080", "127.0.0.1:8081"]
     );
-    assert_eq!(config.admin_url, "http://localhost:8081");
+    assert_eq!(config.door.admin_url, "http://localhost:8081");
     assert_eq!(
-        config.admin_plane.hosts,
+        config.door.admin_plane.hosts,
         ["localhost:8081", "127.0.0.1:8081", "localhost:8081"]
     );
 }
 
 #[test]
 fn flags_go_before_variables_and_those_before_the_file() {
-    let port = |given: Given| given.read().unwrap().data_plane.listen.port();
+    let port = |given: Given| given.read().unwrap().door.data_plane.listen.port();
     assert_eq!(port(Given::file(GOOD)), 8443);
     let variable = || Given::file(GOOD).variable("ONEDOOR_LISTEN", "0.0.0.0:1111");
     assert_eq!(port(variable()), 1111);
@@ -302,6 +310,7 @@ fn logs_are_said_in_the_file_where_nothing_else_says_it() {
     let logging = with("log = \"debug\"\nlogFormat = \"json\"")
         .read()
         .unwrap()
+        .door
         .logging;
     assert_eq!(logging.log_format, Some(telemetry::Format::Json));
     let flag = Logging {

@@ -5,14 +5,17 @@ use anyhow::Context as _;
 use onedoor_model::{
     ids::{AggregateVersion, CommandId, Digest},
     principal::Actor,
-    registry::{Command, CommandStamp, Conflict, Issuer, Settings, Touch},
+    registry::{Command, CommandStamp, Conflict, Issuer, Settings, State, Touch},
 };
 use onedoor_registry::{Order, Registry, Rejected};
 
-use super::config::Config;
+use crate::config::DoorConfig;
 
 /// Who gives the file's commands.
 const ACTOR: &str = "bootstrap";
+
+/// What they are given by. The name is in logs that were written before there were replicas, so it stays.
+const ROUTE: &str = "onedoor serve";
 
 /// What is to be done about something of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +29,7 @@ enum Step {
 }
 
 /// Gives what the registry does not have yet, and says where it has something else.
-pub(super) async fn run(registry: &Registry, config: &Config) -> anyhow::Result<()> {
+pub(crate) async fn run(registry: &Registry, config: &DoorConfig) -> anyhow::Result<()> {
     for issuer in &config.issuers {
         trust(registry, issuer).await?;
     }
@@ -50,55 +53,58 @@ pub(super) async fn run(registry: &Registry, config: &Config) -> anyhow::Result<
 }
 
 async fn trust(registry: &Registry, issuer: &Issuer) -> anyhow::Result<()> {
-    let kept = registry.state();
-    let kept = kept.issuer(&issuer.name);
-    let step = step(kept.map(|kept| (*kept.value == *issuer, &kept.changed)));
+    let is_kept = |state: &State| {
+        state
+            .issuer(&issuer.name)
+            .is_some_and(|kept| *kept.value == *issuer)
+    };
+    let state = registry.state();
+    let touch = state.issuer(&issuer.name).map(|kept| &kept.changed);
+    let step = step(is_kept(&state), touch);
     let what = format!("issuer-{}", issuer.name);
-    let given = give(registry, &what, step, || Command::Trust(Box::new(issuer.clone()))).await?;
-    if !given {
+    give(registry, &what, step, || Command::Trust(Box::new(issuer.clone()))).await?;
+    if !is_kept(&registry.state()) {
         tracing::warn!(issuer = %issuer.name, "the bootstrap file's issuer differs from the registry's, which counts");
     }
     Ok(())
 }
 
 async fn set(registry: &Registry, settings: &Settings) -> anyhow::Result<()> {
-    let kept = registry.state();
-    let step = step(
-        kept.settings()
-            .map(|kept| (kept.value == *settings, &kept.changed)),
-    );
-    let given = give(registry, "settings", step, || {
+    let is_kept = |state: &State| state.settings().is_some_and(|kept| kept.value == *settings);
+    let state = registry.state();
+    let step = step(is_kept(&state), state.settings().map(|kept| &kept.changed));
+    give(registry, "settings", step, || {
         Command::Set(Box::new(settings.clone()))
     })
     .await?;
-    if !given {
+    if !is_kept(&registry.state()) {
         tracing::warn!("the bootstrap file's settings differ from the registry's, which count");
     }
     Ok(())
 }
 
-/// What the registry has decides: whether it is the same, and who touched it last.
-fn step(kept: Option<(bool, &Touch)>) -> Step {
-    match kept {
+/// Whether the registry has it so, and who touched it last, decide.
+fn step(is_kept: bool, touch: Option<&Touch>) -> Step {
+    match touch {
         None => Step::Give(AggregateVersion::NONE),
-        Some((true, _)) => Step::Nothing,
-        Some((false, touch)) if touch.actor == Some(actor()) => Step::Give(touch.version()),
-        Some((false, _)) => Step::Leave,
+        Some(_) if is_kept => Step::Nothing,
+        Some(touch) if touch.actor == Some(actor()) => Step::Give(touch.version()),
+        Some(_) => Step::Leave,
     }
 }
 
-/// Whether the registry has it now as the file says.
+/// Gives a command, if it is to be given.
 ///
-/// The command's id names the version it is given for, so that it is given once: what was removed through the API stays removed.
+/// The command's id names the version it is given for, so that it is given once, by whichever replica comes first: what was removed
+/// through the API stays removed.
 async fn give(
     registry: &Registry,
     what: &str,
     step: Step,
     command: impl FnOnce() -> Command,
-) -> anyhow::Result<bool> {
+) -> anyhow::Result<()> {
     let expected = match step {
-        Step::Nothing => return Ok(true),
-        Step::Leave => return Ok(false),
+        Step::Nothing | Step::Leave => return Ok(()),
         Step::Give(version) => version,
     };
     let id = format!("{what}-after-{}", expected.0);
@@ -107,7 +113,7 @@ async fn give(
         expected: Some(expected),
         stamp: CommandStamp {
             id: CommandId::new(&*id)?,
-            route: "onedoor serve".to_owned(),
+            route: ROUTE.to_owned(),
             digest: Digest::of(id.as_bytes()),
         },
         actor: actor(),
@@ -115,12 +121,13 @@ async fn give(
         traceparent: None,
     };
     match registry.execute(order).await {
-        Ok(applied) if applied.retried => Ok(false),
+        Ok(applied) if applied.retried => Ok(()),
         Ok(_) => {
             tracing::info!(what, "taken from the bootstrap file");
-            Ok(true)
+            Ok(())
         }
-        Err(Rejected::Conflict(Conflict::VersionPassed { .. } | Conflict::Exists(_))) => Ok(false),
+        // Another replica, or somebody through the API, was faster.
+        Err(Rejected::Conflict(Conflict::VersionPassed { .. } | Conflict::Exists(_))) => Ok(()),
         Err(error) => Err(error).with_context(|| format!("cannot give the command {id}")),
     }
 }

@@ -1,14 +1,15 @@
 //! The two planes: where they listen, what they are called, and that no token crosses a network in plain text by mistake.
 
-use std::{error::Error, net::SocketAddr, path::Path};
+use std::{net::SocketAddr, path::Path};
 
 use onedoor_gateway::Tls;
 
 use super::{
-    inputs::PlaneInputs,
+    section::Section,
     source::{Fault, Faults, Given, Source},
     url::{Origin, is_host, loopback_hosts},
 };
+use crate::process::with_causes;
 
 /// One plane, as it is to be served.
 #[derive(Debug)]
@@ -19,6 +20,17 @@ pub(crate) struct PlaneConfig {
     pub(crate) hosts: Vec<String>,
     /// Its certificate; none: plain text.
     pub(crate) tls: Option<Tls>,
+}
+
+/// What was given for one plane, before it is judged.
+#[derive(Debug)]
+pub(super) struct PlaneInputs {
+    /// Its name in the file.
+    name: &'static str,
+    pub(super) listen: Option<Given<String>>,
+    hosts: Option<Given<Vec<String>>>,
+    pub(super) certificate: Option<Given<String>>,
+    pub(super) key: Option<Given<String>>,
 }
 
 /// What is said of both planes.
@@ -44,6 +56,27 @@ struct Listening {
     listen: Given<SocketAddr>,
     tls: Option<Tls>,
     hosts: Option<Given<Vec<String>>>,
+}
+
+impl PlaneInputs {
+    /// What the file says of a plane.
+    pub(super) fn read(name: &'static str, root: &mut Section<'_>, faults: &mut Faults) -> Self {
+        let mut section = root.section(name, faults);
+        let listen = section.text("listen", faults);
+        let hosts = section.texts("hosts", faults);
+        let mut tls = section.section("tls", faults);
+        let certificate = tls.text("certificate", faults);
+        let key = tls.text("key", faults);
+        tls.close(faults);
+        section.close(faults);
+        Self {
+            name,
+            listen,
+            hosts,
+            certificate,
+            key,
+        }
+    }
 }
 
 impl Planes {
@@ -89,7 +122,7 @@ impl Planes {
 impl Listening {
     fn judge(inputs: PlaneInputs, port: u16, plain_text: bool, faults: &mut Faults) -> Option<Self> {
         let plane = inputs.name;
-        let listen = faults.keep(address(inputs.listen, plane, port));
+        let listen = faults.keep(address(inputs.listen, &format!("{plane}.listen"), port));
         let tls = match (inputs.certificate, inputs.key) {
             (Some(certificate), Some(key)) => faults.keep(load(&certificate, &key)).map(Some),
             (None, None) => Some(None),
@@ -160,11 +193,16 @@ fn origin(given: &Given<String>, plain_text: bool, plane: Option<&Listening>) ->
     Ok(origin)
 }
 
-fn address(given: Option<Given<String>>, plane: &str, port: u16) -> Result<Given<SocketAddr>, Fault> {
+/// Where to listen: as it was given, else on loopback.
+pub(super) fn address(
+    given: Option<Given<String>>,
+    field: &str,
+    port: u16,
+) -> Result<Given<SocketAddr>, Fault> {
     let Some(given) = given else {
         return Ok(Given {
             value: SocketAddr::from(([127, 0, 0, 1], port)),
-            field: format!("{plane}.listen"),
+            field: field.to_owned(),
             source: Source::Nowhere,
         });
     };
@@ -183,10 +221,8 @@ fn address(given: Option<Given<String>>, plane: &str, port: u16) -> Result<Given
 
 fn load(certificate: &Given<String>, key: &Given<String>) -> Result<Tls, Fault> {
     Tls::load(Path::new(&certificate.value), Path::new(&key.value)).map_err(|error| {
-        let causes = std::iter::successors(error.source(), |&cause| cause.source());
-        let message = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
         certificate.fault(
-            message,
+            with_causes(&error),
             "both files are PEM: the certificate with those up to its root, and its private key",
         )
     })

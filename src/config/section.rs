@@ -81,6 +81,13 @@ impl<'a> Section<'a> {
         self.read(key, "true or false", faults, Value::as_bool)
     }
 
+    /// A whole number, as text: so it is the same as from a flag.
+    pub(super) fn number(&mut self, key: &'static str, faults: &mut Faults) -> Option<Given<String>> {
+        self.read(key, "a whole number", faults, |value| {
+            value.as_u64().map(|number| number.to_string())
+        })
+    }
+
     pub(super) fn texts(&mut self, key: &'static str, faults: &mut Faults) -> Option<Given<Vec<String>>> {
         self.read(key, "a list of texts", faults, |value| {
             let texts = value.as_array()?.iter();
@@ -102,6 +109,11 @@ impl<'a> Section<'a> {
         self.known.push(key);
         let value = self.table?.get(key)?;
         Some(at(self.document, &format!("{}/{key}", self.pointer), value))
+    }
+
+    /// Keys that others read: they may be there.
+    pub(super) fn leave(&mut self, keys: impl IntoIterator<Item = &'static str>) {
+        self.known.extend(keys);
     }
 
     /// Whether there is nothing to be read.
