@@ -1,6 +1,6 @@
 # Onedoor. `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run test serve-test fmt clippy deny dist bench bench-soak bench-neighbours clean-data
+.PHONY: help run test test-faults stack stack-down serve-test compose-test fmt clippy deny dist bench bench-soak bench-neighbours clean-data
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -13,8 +13,20 @@ run: ## Build, then start the door with a development identity provider and thre
 test: ## Everything: format, lints, unit, integration and end-to-end tests, fuzzing for a minute
 	@scripts/test.sh
 
+test-faults: ## What must hold when parts fail, on three brokers: kills, pauses, cuts, wrong clocks (one test at a time)
+	@scripts/test-faults.sh
+
+stack: ## Start Kafka, PostgreSQL and Redis for the tests; say where they are
+	@scripts/stack.sh up
+
+stack-down: ## Stop them, and forget what they held
+	@scripts/stack.sh down
+
 serve-test: ## Follow docs/serve.md with a real Keycloak (3 minutes; fetches 177 MB once; needs Java, Maven)
 	@tests/serve/run.sh
+
+compose-test: ## Bring up docker-compose.yml as docs/compose.md says, and use it (5 minutes; 15 where there is no Docker, as root)
+	@tests/compose/run.sh
 
 fmt: ## Format all code
 	cargo fmt --all

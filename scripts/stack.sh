@@ -59,8 +59,19 @@ fetch_kafka() {
 
 # --- Processes
 
+# Below the ports that Linux takes for outgoing connections: one of those may be gone before it is listened on.
 free_port() {
-    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+    python3 - <<'EOF'
+import random, socket
+while True:
+    port = random.randrange(15000, 32000)
+    try:
+        socket.socket().bind(("127.0.0.1", port))
+        break
+    except OSError:
+        pass
+print(port)
+EOF
 }
 
 port() {

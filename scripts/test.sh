@@ -29,8 +29,13 @@ step() {
 }
 
 step setup scripts/setup-tests.sh
+# A stack that runs already is used, and left.
+scripts/stack.sh healthy || trap 'scripts/stack.sh down' EXIT
+step stack scripts/stack.sh up
 step format cargo fmt --all --check
 step lint cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+# No test of `make test`, so not among all targets.
+step lint-faults cargo clippy -p onedoor-tests --test faults --locked --quiet -- -D warnings
 step build cargo build --locked --quiet --bin onedoor
 export ONEDOOR_BIN=$PWD/target/debug/onedoor
 step test cargo test --workspace --locked --quiet

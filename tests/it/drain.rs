@@ -81,7 +81,7 @@ async fn a_restart_keeps_everything() {
     admin
         .delete(&format!("/grants/{}", id["id"].as_str().unwrap()))
         .await
-        .expect(204);
+        .expect(200);
     let analyst = dev.token("analyst").await;
     assert!(
         dev.mcp_with("edge", &analyst)

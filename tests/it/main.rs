@@ -10,13 +10,16 @@
 )]
 
 mod audit;
+mod cluster;
 mod crash;
+mod dashboard;
 mod drain;
 mod federation;
 mod http_tools;
 mod oauth;
 mod on_behalf_of;
 mod operations;
+mod rate_limits;
 mod rbac;
 mod registry;
 mod rmcp;

@@ -56,7 +56,7 @@ fn expected(behaviour: Behaviour) -> Option<Expected> {
         | Behaviour::InputRequired => protocol,
         Behaviour::HugeEvent | Behaviour::HugeAnswer => too_large,
         Behaviour::HangsBeforeHead | Behaviour::HangsInBody => timed_out,
-        Behaviour::Held | Behaviour::Endless => return None,
+        Behaviour::Held | Behaviour::Endless | Behaviour::Long => return None,
     })
 }
 

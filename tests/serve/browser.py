@@ -39,7 +39,8 @@ class Cookies(http.cookiejar.DefaultCookiePolicy):
 class Browser:
     """A browser in which nobody has signed in."""
 
-    def __init__(self, callback: str = "http://nowhere.invalid/") -> None:
+    def __init__(self, callback: str = "http://nowhere.invalid/", password: str = PASSWORD) -> None:
+        self.password = password
         cookies = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar(Cookies()))
         self.at = ""
         self.opener = urllib.request.build_opener(cookies, Redirects(callback))
@@ -47,7 +48,7 @@ class Browser:
     def sign_in(self, url: str, user: str) -> str:
         """Opens a page that asks who it is, answers, consents where it is asked, and gives the last page."""
         page = self._open(url)
-        page = self._submit(page, {"username": user, "password": PASSWORD})
+        page = self._submit(page, {"username": user, "password": self.password})
         while "login-actions/consent" in page or "device/consent" in page or 'name="accept"' in page:
             page = self._submit(page, {"accept": "Yes"})
         return page

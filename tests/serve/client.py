@@ -11,15 +11,16 @@ import urllib.request
 from typing import Any
 
 from browser import Arrived, Browser
+from keycloak import PASSWORD
 
 CALLBACK = "http://127.0.0.1:43123/callback"
 VERSION = "2026-07-28"
 
 
 class Http:
-    """HTTP with the test's certificate authority."""
+    """HTTP, with the test's certificate authority where there is one."""
 
-    def __init__(self, authority: str) -> None:
+    def __init__(self, authority: str | None = None) -> None:
         self.tls = ssl.create_default_context(cafile=authority)
 
     def ask(
@@ -44,8 +45,8 @@ class Http:
 class Assistant:
     """An MCP client of one server's endpoint, signed in as one user."""
 
-    def __init__(self, http: Http, endpoint: str, client: str, user: str) -> None:
-        self.http, self.endpoint = http, endpoint
+    def __init__(self, http: Http, endpoint: str, client: str, user: str, password: str = PASSWORD) -> None:
+        self.http, self.endpoint, self.password = http, endpoint, password
         self.token = self._sign_in(client, user)
 
     def _sign_in(self, client: str, user: str) -> str:
@@ -71,7 +72,8 @@ class Assistant:
             "resource": self.endpoint,
         }
         try:
-            page = Browser(CALLBACK).sign_in(f"{provider['authorization_endpoint']}?{urllib.parse.urlencode(asked)}", user)
+            address = f"{provider['authorization_endpoint']}?{urllib.parse.urlencode(asked)}"
+            page = Browser(CALLBACK, self.password).sign_in(address, user)
             raise AssertionError(f"{user} was not sent back:\n{page}")
         except Arrived as arrived:
             answer = arrived.query

@@ -65,7 +65,7 @@ class Installation:
         assert self.door
         self.door.alive()
         try:
-            return self.http.ask(f"{self.public}/readyz")[0] == 200 or None
+            return self.http.ask(f"{self.public}/livez")[0] == 200 or None
         except OSError:
             return None
 

@@ -8,15 +8,15 @@ DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [DOCS / "identity-providers/keycloak.md", DOCS / "serve.md"]
 
 
-def step(name: str) -> str:
+def step(name: str, pages: list[Path] = PAGES) -> str:
     """All blocks of a step, in order, as one script."""
-    blocks = re.findall(rf"^```sh step={name}$\n(.*?)^```$", text(), re.MULTILINE | re.DOTALL)
+    blocks = re.findall(rf"^```sh step={name}$\n(.*?)^```$", text(pages), re.MULTILINE | re.DOTALL)
     assert blocks, f"there is no step {name}"
     return "\n".join(blocks)
 
 
-def text() -> str:
-    return "\n".join(page.read_text() for page in PAGES)
+def text(pages: list[Path] = PAGES) -> str:
+    return "\n".join(page.read_text() for page in pages)
 
 
 def unit() -> str:

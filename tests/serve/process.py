@@ -29,10 +29,10 @@ def until(what: str, seen: Callable[[], T | None], patience: float = PATIENCE) -
     return value
 
 
-def script(text: str, env: dict[str, str], cwd: Path) -> str:
+def script(text: str, env: dict[str, str], cwd: Path, patience: float = PATIENCE) -> str:
     """Runs a script that must succeed, and gives what it said."""
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", text], env=env, cwd=cwd, text=True, capture_output=True, timeout=PATIENCE
+        ["bash", "-euo", "pipefail", "-c", text], env=env, cwd=cwd, text=True, capture_output=True, timeout=patience
     )
     assert done.returncode == 0, f"a step failed:\n{done.stdout}\n{done.stderr}"
     return done.stdout

@@ -93,6 +93,23 @@ impl Idp {
         })
     }
 
+    /// The issuer as a bootstrap file has it.
+    #[must_use]
+    pub fn registration_toml(&self) -> String {
+        let mut text = "[[issuers]]\n".to_owned();
+        for (key, value) in self.registration().as_object().unwrap() {
+            let value = match value.as_object() {
+                Some(members) => {
+                    let members = members.iter().map(|(key, value)| format!("{key} = {value}"));
+                    format!("{{ {} }}", members.collect::<Vec<_>>().join(", "))
+                }
+                None => value.to_string(),
+            };
+            text += &format!("{key} = {value}\n");
+        }
+        text
+    }
+
     /// Has the gateway trust it.
     pub async fn register(&self, admin: &Admin) {
         admin.post("/issuers", self.registration()).await.expect(201);

@@ -1,5 +1,5 @@
-//! What the end-to-end tests are made of: a door to test ([`dev`]), those who speak to it ([`mcp`], [`session`], [`sdk`], [`admin`],
-//! [`raw`]), a way between that breaks ([`cut`]), those it speaks to ([`upstream`], [`session_upstream`], [`session_servers`], [`service`], [`idp`]), and judges that share no
+//! What the end-to-end tests are made of: a door to test ([`dev`], or [`cluster`] on the real parts of [`stack`]), those who speak to it ([`mcp`], [`session`], [`sdk`], [`admin`],
+//! [`raw`]), ways between that break ([`cut`], [`proxy`]), those it speaks to ([`upstream`], [`session_upstream`], [`session_servers`], [`service`], [`idp`]), and judges that share no
 //! code with it ([`oracle`], [`search`]).
 //!
 //! The door is the real binary. `ONEDOOR_BIN` names it; without that, the first test builds it with Cargo.
@@ -8,11 +8,13 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stderr,
     reason = "the support of tests fails by panicking, as tests do"
 )]
 
 pub mod admin;
 pub mod binary;
+pub mod cluster;
 pub mod collector;
 pub mod cut;
 pub mod dev;
@@ -24,6 +26,7 @@ pub mod manifest;
 pub mod mcp;
 pub mod metrics;
 pub mod oracle;
+pub mod proxy;
 pub mod raw;
 pub mod scripted;
 pub mod sdk;
@@ -32,6 +35,7 @@ pub mod service;
 pub mod session;
 pub mod session_servers;
 pub mod session_upstream;
+pub mod stack;
 pub mod token;
 pub mod upstream;
 pub mod wait;

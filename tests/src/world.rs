@@ -429,6 +429,7 @@ impl World {
             // Begins at version 0, or takes away, which needs none.
             Change::LogCreated(_)
             | Change::LogRestored(_)
+            | Change::ReplicaJoined(_)
             | Change::GrantAdded(_)
             | Change::BlockAdded(_)
             | Change::SettingsChanged(_)

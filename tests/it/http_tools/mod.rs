@@ -3,6 +3,7 @@
 mod answers;
 mod audit;
 mod headers;
+mod limits;
 mod paths;
 mod streams;
 

@@ -249,7 +249,7 @@ impl Arena {
             4..8 if !self.grants.is_empty() => {
                 let index = self.dice.below(self.grants.len());
                 let id = self.grants.swap_remove(index);
-                self.admin.delete(&format!("/grants/{id}")).await.expect(204);
+                self.admin.delete(&format!("/grants/{id}")).await.expect(200);
                 self.tell(&json!({ "kind": "ungrant", "id": id }));
             }
             8 => {

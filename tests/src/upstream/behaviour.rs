@@ -1,6 +1,9 @@
 //! How upstreams behave: one tool for each way.
 
-use std::{future::pending, time::Duration};
+use std::{
+    future::pending,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 
@@ -12,6 +15,8 @@ use super::{
 
 /// Between two notifications of [`Behaviour::Endless`].
 const BEAT: Duration = Duration::from_millis(20);
+/// How long [`Behaviour::Long`] takes.
+const LONG: Duration = Duration::from_secs(20);
 
 macro_rules! behaviours {
     ($($(#[$doc:meta])* $name:ident = $tool:literal,)+) => {
@@ -43,6 +48,8 @@ behaviours! {
     Stream = "stream",
     /// Sends progress for ever.
     Endless = "endless",
+    /// Sends progress for twenty seconds, and then the result.
+    Long = "long",
     /// Answers once it is told to ([`super::Upstream::release`]).
     Held = "held",
     /// Says that the tool failed.
@@ -130,6 +137,18 @@ impl Behaviour {
                     tokio::time::sleep(BEAT).await;
                 }
                 false
+            }
+            Self::Long => {
+                let end = Instant::now() + LONG;
+                let mut sent = write(stream, STREAM_HEAD).await;
+                for step in 1.. {
+                    if !sent || Instant::now() > end {
+                        break;
+                    }
+                    sent = write(stream, event(&progress(&request.body, step))).await;
+                    tokio::time::sleep(BEAT).await;
+                }
+                sent && write(stream, format!("{}{LAST_CHUNK}", event(&good))).await
             }
             Self::HangsBeforeHead => pending().await,
             Self::HangsInBody => {

@@ -1,5 +1,7 @@
 //! Reading requests and writing answers by hand.
 
+use std::time::Instant;
+
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -8,19 +10,21 @@ use super::{Received, connection::Connection};
 /// Reads one request; none once the connection has ended. Every byte read is kept, those of half a request too.
 pub(super) async fn read(stream: &mut impl Connection, kept: &Mutex<Vec<u8>>) -> Option<Received> {
     let mut bytes = Vec::new();
+    let mut first = None;
     let mut buffer = vec![0; 16 << 10];
     loop {
-        if let Some(received) = whole(&bytes) {
+        if let Some(received) = first.and_then(|first| whole(&bytes, first)) {
             return Some(received);
         }
         let read = stream.read(&mut buffer).await.ok().filter(|read| *read > 0)?;
+        first.get_or_insert_with(Instant::now);
         kept.lock().extend_from_slice(&buffer[..read]);
         bytes.extend_from_slice(&buffer[..read]);
     }
 }
 
 /// The request, if these bytes are one. The gateway sends one at a time, and always says how long it is.
-fn whole(bytes: &[u8]) -> Option<Received> {
+fn whole(bytes: &[u8], at: Instant) -> Option<Received> {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
     let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
     let length = head.lines().find_map(|line| {
@@ -30,6 +34,7 @@ fn whole(bytes: &[u8]) -> Option<Received> {
     });
     let body = bytes.get(end + 4..end + 4 + length.unwrap_or_default())?;
     Some(Received {
+        at,
         head,
         body: serde_json::from_slice(body).unwrap_or_default(),
     })

@@ -4,7 +4,7 @@ mod behaviour;
 mod connection;
 mod http;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use parking_lot::Mutex;
 use rustls::ServerConfig;
@@ -41,6 +41,8 @@ struct Seen {
 /// A request that an upstream has read whole.
 #[derive(Clone, Debug)]
 pub struct Received {
+    /// When its first byte was read.
+    pub at: Instant,
     /// Start line and headers.
     pub head: String,
     /// The body.
@@ -107,6 +109,14 @@ impl Upstream {
     #[must_use]
     pub fn requests(&self) -> Vec<Received> {
         self.seen.requests.lock().clone()
+    }
+
+    /// The requests of which it has read the first byte after an instant.
+    #[must_use]
+    pub fn requests_after(&self, instant: Instant) -> Vec<Received> {
+        let requests = self.seen.requests.lock();
+        let after = requests.iter().filter(|request| request.at > instant);
+        after.cloned().collect()
     }
 
     /// Lets one answer go that is held back.

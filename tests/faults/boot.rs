@@ -1,0 +1,74 @@
+//! How long a replica takes from its start until it serves, with a long history in the log.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use onedoor_log::{Partition, Stream};
+use onedoor_tests::{cluster::Cluster, proxy::Way, wait};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::watch::figure;
+
+/// Events in the registry.
+const EVENTS: usize = 100_000;
+/// How many are appended at once.
+const BATCH: usize = 1_000;
+
+#[tokio::test]
+async fn with_a_hundred_thousand_events() {
+    let mut cluster = Cluster::start(1).await;
+    fill(&cluster).await;
+    let revision = cluster.end_of_registry().await - 1;
+    let admin = cluster.admin(0);
+    wait::until("the index to know all", async || {
+        let read = admin.get(&format!("/grants?at_least={revision}")).await;
+        (read.status == 200).then_some(())
+    })
+    .await;
+    for (from, way) in [("the projection", Way::Open), ("the log alone", Way::Cut)] {
+        let replica = &mut cluster.gateways[0];
+        assert!(replica.process.stop().await.success());
+        replica.postgres.set(way);
+        let start = Instant::now();
+        replica.restart();
+        replica.ready(&cluster.http).await;
+        figure(&format!(
+            "from start to ready with {EVENTS} registry events, from {from}: {:.1?}",
+            start.elapsed()
+        ));
+        assert!(cluster.mcp(0).call("echo", json!({})).await.is_answered());
+    }
+}
+
+/// Gives and takes a grant, over and over.
+async fn fill(cluster: &Cluster) {
+    let written = cluster.written(Stream::Registry).await;
+    let given: Value = (*written.of_type("GrantAdded").first().unwrap()).clone();
+    let log = cluster.log().await;
+    let pairs: Vec<usize> = (0..EVENTS / 2).collect();
+    for batch in pairs.chunks(BATCH / 2) {
+        let events = batch.iter().flat_map(|_| pair(&given)).collect();
+        log.append(Stream::Registry, Partition(0), events).await.unwrap();
+    }
+    log.close().await;
+}
+
+/// A grant like this one, and its end.
+fn pair(given: &Value) -> [Bytes; 2] {
+    let grant = json!(Uuid::now_v7());
+    let mut added = renewed(given);
+    added["data"]["id"] = grant.clone();
+    let mut removed = renewed(given);
+    removed["type"] = json!("dev.onedoor.GrantRemoved.v1");
+    removed["data"] = json!({ "command": removed["data"]["command"], "id": grant });
+    [added, removed].map(|event| Bytes::from(event.to_string()))
+}
+
+/// The same event, as another.
+fn renewed(event: &Value) -> Value {
+    let mut renewed = event.clone();
+    renewed["id"] = json!(Uuid::now_v7());
+    renewed["data"]["command"]["id"] = json!(Uuid::now_v7());
+    renewed
+}
