@@ -31,6 +31,8 @@ pub struct DemoServerConfig {
     pub gateway_issuer: String,
     /// Where the gateway publishes its keys. Read when the first call comes, not before.
     pub gateway_jwks_url: Url,
+    /// The `Host`s to serve beside loopback's, where others than this machine's own processes call: `demo`, `demo:9100`.
+    pub hosts: Vec<String>,
     /// Where long-running tools are counted.
     pub activity: Activity,
     /// Cancelled to stop: running tools are cancelled and open streams end.
@@ -58,6 +60,7 @@ impl DemoServerConfig {
         Self {
             gateway_issuer: gateway_issuer.into(),
             gateway_jwks_url,
+            hosts: Vec::new(),
             activity: Activity::default(),
             shutdown: CancellationToken::new(),
         }
@@ -67,7 +70,7 @@ impl DemoServerConfig {
 /// Serves `tools` to callers whose Token B is for `audience` with `required_scope`.
 ///
 /// Both eras of MCP, both without sessions: a request says all there is to know, and its Token B counts for it alone.
-/// An answer is JSON, or SSE once a tool has sent progress. Only loopback `Host`s and no browsers (`Origin`) are served.
+/// An answer is JSON, or SSE once a tool has sent progress. Only the configured `Host`s and loopback's, and no browsers (`Origin`), are served.
 pub(crate) fn serve<S: ServerHandler + Clone + Send + Sync + 'static>(
     tools: S,
     audience: &'static str,
@@ -77,10 +80,12 @@ pub(crate) fn serve<S: ServerHandler + Clone + Send + Sync + 'static>(
     let DemoServerConfig {
         gateway_issuer,
         gateway_jwks_url,
+        hosts,
         activity,
         shutdown,
     } = config;
     let verifier = Verifier::new(&gateway_issuer, gateway_jwks_url, audience, required_scope);
+    let loopback = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
     let mcp = StreamableHttpService::new(
         move || Ok(tools.clone()),
         Arc::new(NeverSessionManager::default()),
@@ -88,6 +93,7 @@ pub(crate) fn serve<S: ServerHandler + Clone + Send + Sync + 'static>(
             .with_legacy_session_mode(false)
             .with_json_response(true)
             .enforce_origin_validation()
+            .with_allowed_hosts(loopback.into_iter().chain(hosts))
             .with_cancellation_token(shutdown),
     );
     Router::new()

@@ -72,6 +72,10 @@ impl Rules {
         }
         if scenario.given_first {
             self.give(&mut world, 0);
+            if scenario.commands[0] == Command::Plain {
+                self.append(&mut world, 0);
+                self.catch_up(&mut world, 0);
+            }
         }
         world
     }
@@ -131,7 +135,7 @@ impl Rules {
 
     fn of_replica(&self, world: &World, slot: usize, actions: &mut Vec<Action>) {
         let replica = &world.replicas[slot];
-        if world.left.crashes > 0 {
+        if world.left.crashes > 0 && self.scenario.mortal.contains(&slot) {
             actions.push(Action::Crash(slot));
         }
         if replica.lease.stopped.is_some() {
@@ -168,7 +172,7 @@ impl Rules {
     }
 
     fn of_none(&self, world: &World, slot: usize, actions: &mut Vec<Action>) {
-        if world.left.boots == 0 {
+        if world.left.boots == 0 || self.scenario.absent != Some(slot) {
             return;
         }
         if self.lacks(Sentence::EndNotedBeforeJoining) && world.replicas[slot].lease.joined.is_none() {

@@ -10,6 +10,8 @@ pub(super) struct Scenario {
     pub(super) sends: &'static [u8],
     /// And how many more.
     pub(super) more_sends: u8,
+    /// Replicas that may die.
+    pub(super) mortal: &'static [usize],
     /// A replica that is not running at first.
     pub(super) absent: Option<usize>,
     /// A replica that reads, folds and enforces at once whatever there is: the sooner a command is answered, the sooner all have to refuse.
@@ -19,7 +21,7 @@ pub(super) struct Scenario {
     pub(super) left: Left,
     /// A replica that reads `control` at once, and `registry` not at all while the search goes.
     pub(super) stalled: Option<usize>,
-    /// Whether the first command is given before anything else happens.
+    /// Whether the first command is given, and its event appended where no hold goes before it, before anything else happens.
     pub(super) given_first: bool,
     /// Whether a hold may take its time until the log has it.
     pub(super) holds_fly: bool,
@@ -59,10 +61,11 @@ impl Scenario {
     /// A kill, while two replicas serve.
     pub(super) const KILL: Self = Self {
         name: "kill",
-        sends: &[1, 2],
+        sends: &[1, 1],
         more_sends: 0,
         commands: &[Command::Kill],
         left: TWO_STEPS,
+        mortal: &[0, 1],
         absent: None,
         eager: Some(0),
         stalled: None,
@@ -110,12 +113,12 @@ impl Scenario {
         ..Self::KILL
     };
 
-    /// The log may take a record twice.
-    pub(super) const DUPLICATES: Self = Self {
-        name: "duplicates",
+    /// A replica has two ticks under way, and the log may take one twice.
+    pub(super) const TWO_TICKS: Self = Self {
+        name: "two ticks",
         sends: &[0, 2],
         left: Left {
-            duplicates: 2,
+            duplicates: 1,
             ..TWO_STEPS
         },
         ..Self::KILL
@@ -169,6 +172,7 @@ impl Scenario {
             boots: 1,
             ..TWO_STEPS
         },
+        mortal: &[0],
         absent: Some(1),
         ..Self::KILL
     };
@@ -215,6 +219,7 @@ impl Scenario {
             retries: 1,
             ..TWO_STEPS
         },
+        mortal: &[0],
         ..Self::KILL
     };
 
