@@ -39,7 +39,7 @@ pub struct Hold {
 pub struct Tick {
     /// The log that its revision is of.
     pub log: LogId,
-    /// Tells it from all other ticks of its boot.
+    /// Tells it from all other ticks of its boot, and nothing else.
     pub nonce: u64,
     /// The revision that the writer enforces: it decides on it, streams that it forbids are cut, and tokens that it revokes are purged.
     pub revision: Revision,
@@ -71,7 +71,7 @@ impl Hold {
     fn read(data: &RawValue) -> Result<Self, serde_json::Error> {
         let Form { r#type, event } = serde_json::from_str(data.get())?;
         let event = RegistryEvent::upcast(&r#type, event).unwrap_or_else(|| {
-            let unknown = format!("unknown event type {type} in a hold", type = r#type);
+            let unknown = format!("unknown event type {type} in a hold");
             Err(serde_json::Error::custom(unknown))
         })?;
         Self::new(event)
@@ -105,5 +105,54 @@ impl EventData for ControlEvent {
             "dev.onedoor.Tick.v1" => read_data(data).map(Self::Tick),
             _ => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        ids::{CommandId, Digest, ServerId},
+        registry::{Change, CommandStamp, ServerChosen},
+    };
+
+    fn event(change: fn(ServerChosen) -> Change) -> RegistryEvent {
+        RegistryEvent {
+            command: CommandStamp {
+                id: CommandId::new("c").unwrap(),
+                route: "POST".to_owned(),
+                digest: Digest::of(b""),
+            },
+            expected: None,
+            change: change(ServerChosen {
+                server: ServerId(Uuid::nil()),
+            }),
+        }
+    }
+
+    fn read(json: &str) -> Result<ControlEvent, String> {
+        let data: &RawValue = serde_json::from_str(json).unwrap();
+        let read = ControlEvent::upcast("dev.onedoor.Hold.v1", data).unwrap();
+        read.map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn only_what_takes_away_can_be_held() {
+        assert!(Hold::new(event(Change::ServerEnabled)).is_none());
+        let hold = Hold::new(event(Change::ServerDisabled)).unwrap();
+        let json = serde_json::to_string(&hold).unwrap();
+        assert_eq!(read(&json), Ok(ControlEvent::Hold(Box::new(hold))));
+        let gives = json.replace("ServerDisabled", "ServerEnabled");
+        assert!(read(&gives).unwrap_err().contains("not restrictive"));
+    }
+
+    /// A newer version may hold what this one does not know: that must not be overlooked.
+    #[test]
+    fn a_hold_of_an_unknown_type_cannot_be_read() {
+        let json = serde_json::to_string(&Hold::new(event(Change::ServerDisabled))).unwrap();
+        let unknown = read(&json.replace("ServerDisabled.v1", "ServerDisabled.v2")).unwrap_err();
+        assert!(unknown.contains("dev.onedoor.ServerDisabled.v2"), "{unknown}");
     }
 }

@@ -20,9 +20,13 @@ mod boots;
 #[cfg(test)]
 mod check;
 mod confirmation;
+#[cfg(test)]
+mod facts;
 mod holds;
 mod instant;
 mod start;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -76,6 +80,7 @@ pub struct Lease {
     carried: Revision,
     /// Ticks that were sent, by nonce, and have not been read back.
     sent: BTreeMap<u64, BootInstant>,
+    /// The least that the next tick may have.
     nonce: u64,
     /// Own ticks that were read before all before them was enforced.
     read_back: Vec<ReadBack>,
@@ -209,8 +214,9 @@ impl Lease {
         // A tick renews nothing once its own lease has passed.
         self.sent.retain(|_, sent| now < sent.plus(LEASE));
         self.read_back.retain(|read| now < read.sent.plus(LEASE));
-        let nonce = self.nonce;
-        self.nonce += 1;
+        // Never one that this boot has used, in a lease before this one either: its ticks may still come back.
+        let nonce = self.nonce.max(now.as_nanos());
+        self.nonce = nonce + 1;
         self.sent.insert(nonce, now);
         Tick {
             log: self.log,

@@ -1,5 +1,6 @@
 //! The fold and its arbitration rule.
 
+mod anticipate;
 mod bytes;
 mod log;
 mod restore;
@@ -419,6 +420,8 @@ fn the_rule_says_what_it_always_said() {
         ("12", 14, retire(1)),
         ("13", 0, disable(1)),
         ("14", 0, register(3, "finance")),
+        ("15", 0, joined(1)),
+        ("16", 7, joined(1)),
     ];
     for (command, expected, change) in steps {
         writeln!(verdicts, "{command}: {:?}", log.give(command, expected, change)).unwrap();

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    super::Lease,
-    facts::{BASE, Command, LOG, OTHER_LOG},
+    super::{Lease, Stop},
+    facts::{self, BASE, Command, Fact, LOG, OTHER_LOG},
     scenario::{MOMENT, STEP},
     sentences::Sentence,
     steps::{Action, Rules},
@@ -70,11 +70,23 @@ impl Rules {
                 }
             }
         }
+        if let Some(slot) = scenario.absent
+            && self.lacks(Sentence::EndNotedBeforeJoining)
+        {
+            world.replica(slot).lease.joined(facts::revision(0));
+            world.registry.push(Fact::Joined(slot as u8));
+        }
         if scenario.given_first {
             self.give(&mut world, 0);
             if scenario.commands[0] == Command::Plain {
                 self.append(&mut world, 0);
                 self.catch_up(&mut world, 0);
+                if world.replicas[0].sends > 0 {
+                    world.replica(0).sends -= 1;
+                    self.send(&mut world, 0);
+                    let tick = world.flying.remove(0);
+                    self.commit(&mut world, &tick);
+                }
             }
         }
         world
@@ -138,8 +150,10 @@ impl Rules {
         if world.left.crashes > 0 && self.scenario.mortal.contains(&slot) {
             actions.push(Action::Crash(slot));
         }
-        if replica.lease.stopped.is_some() {
-            return;
+        match replica.lease.stopped {
+            None => {}
+            Some(Stop::Gap { .. }) => return actions.push(Action::BeginAnew(slot)),
+            Some(Stop::ForeignLog { .. } | Stop::Unintelligible | Stop::NotFollowed) => return,
         }
         if replica.sends > 0 {
             actions.push(Action::Send(slot));
@@ -147,7 +161,7 @@ impl Rules {
         if world.has_unread(slot) {
             actions.push(Action::Read(slot));
             let behind = replica.lease.position.next().0 < world.control.len() as u64;
-            if behind && self.scenario.misses == Some(slot) {
+            if behind && world.left.misses > 0 {
                 actions.push(Action::Miss(slot));
             }
         }
@@ -175,11 +189,7 @@ impl Rules {
         if world.left.boots == 0 || self.scenario.absent != Some(slot) {
             return;
         }
-        if self.lacks(Sentence::EndNotedBeforeJoining) && world.replicas[slot].lease.joined.is_none() {
-            actions.push(Action::Join(slot));
-        } else {
-            actions.push(Action::Boot(slot));
-        }
+        actions.push(Action::Boot(slot));
     }
 
     fn of_call(&self, world: &World, slot: usize, actions: &mut Vec<Action>) {

@@ -3,7 +3,6 @@
 use std::rc::Rc;
 
 use super::{
-    super::Stop,
     facts::{Command, Fact},
     scenario::Scenario,
     sentences::Sentence,
@@ -65,11 +64,6 @@ impl Rules {
         if world.living().is_empty() {
             self.boot(world, 0);
         }
-        for slot in world.living() {
-            if matches!(world.replicas[slot].lease.stopped, Some(Stop::Gap { .. })) {
-                self.boot(world, slot);
-            }
-        }
         *world = self.step(world, Action::Pass(ROUND))?;
         self.settle(world)?;
         for command in 0..world.given.len() {
@@ -110,7 +104,8 @@ impl Rules {
             let arrives = |action: &Action| {
                 matches!(
                     action,
-                    Action::Read(_)
+                    Action::BeginAnew(_)
+                        | Action::Read(_)
                         | Action::Enforce(_)
                         | Action::Fold(_)
                         | Action::Join(_)

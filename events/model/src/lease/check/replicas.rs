@@ -1,19 +1,19 @@
 //! What one replica does: it sends, reads, folds, enforces, boots.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 
 use super::{
     super::{Lease, Stop, holds::Holds, start},
-    facts::{self, BASE, Command, Fact, LOG},
+    facts::{self, BASE, Command, Fact, LOG, revision},
     sentences::Sentence,
-    steps::{Rules, revision},
+    steps::Rules,
     world::{Call, Commands, Record, Replica, World},
 };
 use crate::{
     control::{ControlEvent, Tick},
-    ids::Offset,
+    ids::{Offset, Revision},
     registry::State,
 };
 
@@ -37,10 +37,11 @@ impl Rules {
         let now = self.clock(world, slot);
         let is_api = world.given.iter().any(|given| given.api == Some(slot));
         let replica = world.replica(slot);
-        if self.lacks(Sentence::Nonce) {
-            replica.lease.nonce = 0;
-        }
         let mut tick = replica.lease.send(now);
+        if self.lacks(Sentence::Nonce) {
+            tick.nonce = 0;
+            replica.lease.sent = BTreeMap::from([(0, now)]);
+        }
         if self.lacks(Sentence::OldestNamed) {
             tick.oldest_hold = None;
         }
@@ -175,7 +176,39 @@ impl Rules {
         }
     }
 
+    /// A process starts from a projection that holds nothing of what was given.
     pub(super) fn boot(&self, world: &mut World, slot: usize) {
+        let boot = world.next_boot;
+        world.next_boot += 1;
+        let mut lease = self.lease(world, boot, Offset(BASE - 1));
+        if self.lacks(Sentence::Joined) {
+            lease.joined(Offset(0));
+        }
+        if self.lacks(Sentence::EndNotedBeforeJoining) {
+            lease.joined = world.replicas[slot].lease.joined;
+        }
+        world.replicas[slot] = Arc::new(Replica {
+            alive: true,
+            boot,
+            lease,
+            folded: 0,
+            refuses: Commands::default(),
+            cut: Commands::default(),
+            call: Call::None,
+            behind: world.replicas[slot].behind,
+            sends: self.scenario.sends[slot] + self.scenario.more_sends,
+        });
+    }
+
+    /// A replica goes on after a gap.
+    pub(super) fn begin_anew(&self, world: &mut World, slot: usize) {
+        let Replica { boot, lease, .. } = &*world.replicas[slot];
+        let lease = self.lease(world, *boot, lease.revision());
+        world.replica(slot).lease = lease;
+    }
+
+    /// A lease that begins: the end of `control` is noted, and where to read from is found.
+    fn lease(&self, world: &World, boot: u8, revision: Revision) -> Lease {
         let end = Offset(world.control.len() as u64);
         let ticks = || {
             let ticks = world.control.iter().enumerate();
@@ -194,26 +227,7 @@ impl Rules {
             Ok(position) if !at_end => position,
             Ok(_) | Err(_) => end,
         };
-        let boot = world.next_boot;
-        world.next_boot += 1;
-        let mut lease = Lease::new(self.boot_id(boot), LOG, Offset(BASE - 1), position);
-        if self.lacks(Sentence::Joined) {
-            lease.joined(Offset(0));
-        }
-        if self.lacks(Sentence::EndNotedBeforeJoining) {
-            lease.joined = world.replicas[slot].lease.joined;
-        }
-        world.replicas[slot] = Arc::new(Replica {
-            alive: true,
-            boot,
-            lease,
-            folded: 0,
-            refuses: Commands::default(),
-            cut: Commands::default(),
-            call: Call::None,
-            behind: world.replicas[slot].behind,
-            sends: self.scenario.sends[slot] + self.scenario.more_sends,
-        });
+        Lease::new(self.boot_id(boot), LOG, revision, position)
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) struct Scenario {
     pub(super) left: Left,
     /// A replica that reads `control` at once, and `registry` not at all while the search goes.
     pub(super) stalled: Option<usize>,
-    /// Whether the first command is given, and its event appended where no hold goes before it, before anything else happens.
+    /// Whether the first command is given before anything else happens; where no hold goes ahead of it, also appended and told in a tick.
     pub(super) given_first: bool,
     /// Whether a hold may take its time until the log has it.
     pub(super) holds_fly: bool,
@@ -35,8 +35,6 @@ pub(super) struct Scenario {
     pub(super) old: Option<usize>,
     /// A replica whose host is suspended now and then.
     pub(super) suspended: Option<usize>,
-    /// A replica that records may pass by unread.
-    pub(super) misses: Option<usize>,
 }
 
 /// How long time passes at once, in milliseconds: two of them are a lease and its allowance for drift.
@@ -53,6 +51,7 @@ const NOTHING: Left = Left {
     duplicates: 0,
     retries: 0,
     calls: 0,
+    misses: 0,
 };
 
 const TWO_STEPS: Left = Left { time: 2, ..NOTHING };
@@ -65,7 +64,7 @@ impl Scenario {
         more_sends: 0,
         commands: &[Command::Kill],
         left: TWO_STEPS,
-        mortal: &[0, 1],
+        mortal: &[],
         absent: None,
         eager: Some(0),
         stalled: None,
@@ -76,7 +75,6 @@ impl Scenario {
         foreign: None,
         old: None,
         suspended: None,
-        misses: None,
     };
 
     /// A command that is not restrictive, while two replicas serve.
@@ -160,6 +158,7 @@ impl Scenario {
             crashes: 1,
             ..TWO_STEPS
         },
+        mortal: &[0, 1],
         ..Self::KILL
     };
 
@@ -168,11 +167,9 @@ impl Scenario {
         name: "boot",
         sends: &[1, 1],
         left: Left {
-            crashes: 1,
             boots: 1,
             ..TWO_STEPS
         },
-        mortal: &[0],
         absent: Some(1),
         ..Self::KILL
     };
@@ -180,7 +177,13 @@ impl Scenario {
     /// The same where nobody has ticked yet.
     pub(super) const COLD_BOOT: Self = Self {
         name: "cold boot",
-        sends: &[0, 2],
+        sends: &[0, 1],
+        left: Left {
+            crashes: 1,
+            boots: 1,
+            ..TWO_STEPS
+        },
+        mortal: &[0],
         warm: false,
         ..Self::BOOT
     };
@@ -204,7 +207,10 @@ impl Scenario {
     pub(super) const MISSED: Self = Self {
         name: "missed records",
         sends: &[0, 2],
-        misses: Some(1),
+        left: Left {
+            misses: 1,
+            ..TWO_STEPS
+        },
         ..Self::KILL
     };
 

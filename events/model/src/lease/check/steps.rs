@@ -6,12 +6,12 @@ use jiff::Timestamp;
 
 use super::{
     super::{BootInstant, DRIFT, LEASE, Serving},
-    facts::{self, BASE, Fact, Facts},
+    facts::{self, Fact, Facts, revision},
     scenario::{MOMENT, STEP, Scenario},
     sentences::Sentence,
     world::{Call, Given, World},
 };
-use crate::ids::{BootId, Offset, Revision};
+use crate::ids::BootId;
 
 /// One step. Numbers are replicas, but where said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub(super) enum Action {
     Read(usize),
     /// It is missed, and the one behind it read.
     Miss(usize),
+    /// After that, it begins anew.
+    BeginAnew(usize),
     /// Holds that were read are enforced.
     Enforce(usize),
     /// The next event of `registry` is folded and enforced.
@@ -68,11 +70,6 @@ pub(super) struct Rules {
     pub(super) scenario: Scenario,
     pub(super) without: Option<Sentence>,
     pub(super) facts: Rc<Facts>,
-}
-
-/// Where the fact of this number stands in `registry`.
-pub(super) fn revision(place: usize) -> Revision {
-    Offset(BASE + place as u64)
 }
 
 impl Rules {
@@ -155,6 +152,7 @@ impl Rules {
             }
             Action::Read(slot) => self.read_on(world, slot),
             Action::Miss(slot) => {
+                world.left.misses -= 1;
                 if self.lacks(Sentence::Gap) {
                     let lease = &mut world.replica(slot).lease;
                     lease.position = lease.position.next();
@@ -168,6 +166,7 @@ impl Rules {
                     assert!(read.is_err());
                 }
             }
+            Action::BeginAnew(slot) => self.begin_anew(world, slot),
             Action::Enforce(slot) => self.enforce(world, slot),
             Action::Fold(slot) => self.fold(world, slot),
             Action::Finish(slot) => self.finish(world, slot),
@@ -184,12 +183,9 @@ impl Rules {
             }
             Action::Join(slot) => {
                 let joined = revision(world.registry.len());
-                let boot = if world.replicas[slot].alive {
-                    world.replicas[slot].boot
-                } else {
-                    world.next_boot
-                };
-                world.replica(slot).lease.joined(joined);
+                let replica = world.replica(slot);
+                replica.lease.joined(joined);
+                let boot = replica.boot;
                 world.registry.push(Fact::Joined(boot));
             }
             Action::Decide(slot) => {
@@ -245,7 +241,8 @@ impl Rules {
             .filter(|(_, replica)| replica.alive)
         {
             let earlier = &before.replicas[slot];
-            if earlier.boot == replica.boot && earlier.lease.until > replica.lease.until {
+            let same = earlier.boot == replica.boot && earlier.lease.stopped.is_none();
+            if same && earlier.lease.until > replica.lease.until {
                 return Err(Violation(format!("the lease of replica {slot} was taken back")));
             }
             for given in world.given.iter().filter(|given| is_late(world, given)) {

@@ -112,6 +112,7 @@ pub(super) struct Left {
     pub(super) duplicates: u8,
     pub(super) retries: u8,
     pub(super) calls: u8,
+    pub(super) misses: u8,
 }
 
 impl Commands {
@@ -128,7 +129,7 @@ impl Replica {
         let place = registry[..self.folded]
             .iter()
             .position(|fact| *fact == Fact::Given(command))?;
-        Some(super::steps::revision(place))
+        Some(super::facts::revision(place))
     }
 }
 

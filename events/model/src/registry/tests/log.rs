@@ -177,6 +177,13 @@ pub(super) fn grant(n: u128, on: u128, tool: Option<&str>) -> Change {
     })
 }
 
+pub(super) fn joined(n: u128) -> Change {
+    Change::ReplicaJoined(ReplicaJoined {
+        boot: BootId(Uuid::from_u128(n)),
+        replica: name("gateway-1"),
+    })
+}
+
 pub(super) fn trust(issuer: &str) -> Change {
     let plane = |audience: &str| Plane {
         audiences: BTreeSet::from([audience.to_owned()]),

@@ -1,4 +1,4 @@
-//! The registry of the small system: real events, folded by the real fold.
+//! A registry for tests: real events, folded by the real fold.
 
 use std::{cell::RefCell, collections::HashMap};
 
@@ -6,7 +6,9 @@ use uuid::Uuid;
 
 use crate::{
     envelope::{Envelope, Producer},
-    ids::{AggregateVersion, BootId, CommandId, Digest, EventId, LogId, Offset, ReplicaName, ServerId},
+    ids::{
+        AggregateVersion, BootId, CommandId, Digest, EventId, LogId, Offset, ReplicaName, Revision, ServerId,
+    },
     principal::Actor,
     registry::{
         Change, CommandStamp, LogCreated, ManifestSubmitted, RegistryEvent, ReplicaJoined, ServerChosen,
@@ -34,6 +36,11 @@ pub(super) enum Command {
 
 /// How many events every run begins with.
 pub(super) const BASE: u64 = 3;
+
+/// Where the fact of this number stands in `registry`.
+pub(super) fn revision(place: usize) -> Revision {
+    Offset(BASE + place as u64)
+}
 
 pub(super) const LOG: LogId = LogId(Uuid::from_u128(1));
 pub(super) const OTHER_LOG: LogId = LogId(Uuid::from_u128(2));
