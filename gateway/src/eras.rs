@@ -143,7 +143,10 @@ async fn ask(
     request.headers_mut().insert(AUTHORIZATION, token.into_header());
     request.headers_mut().insert(CALL_ID, call_id_header(call));
     let may_write = MayWrite::check(&door.control)?;
-    let (head, body) = may_write.send(lease, request).await.ok()?.into_parts();
+    let late = Box::new(move |pause| {
+        tracing::error!(%call, ?pause, "a question was written after the lease had run out, and reset");
+    });
+    let (head, body) = may_write.send(lease, request, late).await.ok()?.into_parts();
     let body = Limited::new(body, ANSWER_BYTES).collect().await.ok()?.to_bytes();
     judge(head.status, &body)
 }

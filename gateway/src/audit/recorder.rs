@@ -50,15 +50,26 @@ pub(crate) struct Recorder {
 /// Room for the events of one call.
 #[derive(Debug)]
 pub(crate) struct Room {
-    slot: OwnedSemaphorePermit,
+    slot: Slot,
     queue: mpsc::Sender<Entry>,
     partition: Partition,
 }
 
+/// Given back when the last event is in the log that may come of a call.
+type Slot = Arc<OwnedSemaphorePermit>;
+
 /// A call whose first event is on its way into the log. Room for the others is kept.
 #[derive(Debug)]
 pub(crate) struct Recording {
-    slot: OwnedSemaphorePermit,
+    slot: Slot,
+    queue: mpsc::Sender<Entry>,
+    partition: Partition,
+}
+
+/// Room to record that a call was dispatched late, which may be found out after its end.
+#[derive(Debug)]
+pub(crate) struct LateRecording {
+    slot: Slot,
     queue: mpsc::Sender<Entry>,
     partition: Partition,
 }
@@ -89,7 +100,7 @@ struct Entry {
     partition: Partition,
     acknowledge: Option<oneshot::Sender<()>>,
     /// Held until the call's last event is in the log.
-    _slot: Option<OwnedSemaphorePermit>,
+    _slot: Option<Slot>,
 }
 
 impl Recorder {
@@ -159,7 +170,7 @@ impl Recorder {
             return Err(AuditUnavailable);
         }
         Ok(Room {
-            slot,
+            slot: Arc::new(slot),
             queue: self.queue.clone(),
             partition: partition_of(self.boot, self.partitions),
         })
@@ -215,14 +226,13 @@ impl Room {
 }
 
 impl Recording {
-    /// Records that the call was dispatched late; once. Never waits: there is room.
-    pub(crate) fn dispatched_late(&self, draft: Draft<DispatchedLate>) {
-        send(
-            &self.queue,
-            wrap(draft, AuditEvent::DispatchedLate),
-            self.partition,
-            None,
-        );
+    /// Keeps room to record that the call was dispatched late.
+    pub(crate) fn late(&self) -> LateRecording {
+        LateRecording {
+            slot: Arc::clone(&self.slot),
+            queue: self.queue.clone(),
+            partition: self.partition,
+        }
     }
 
     /// Records how the call ended. Never waits: there is room.
@@ -237,12 +247,20 @@ impl Recording {
     }
 }
 
-fn send(
-    queue: &mpsc::Sender<Entry>,
-    draft: Draft<AuditEvent>,
-    partition: Partition,
-    slot: Option<OwnedSemaphorePermit>,
-) {
+impl LateRecording {
+    /// Records that the call was dispatched late. Never waits: there is room.
+    pub(crate) fn dispatched(self, draft: Draft<DispatchedLate>) {
+        let Self {
+            slot,
+            queue,
+            partition,
+        } = self;
+        let draft = wrap(draft, AuditEvent::DispatchedLate);
+        send(&queue, draft, partition, Some(slot));
+    }
+}
+
+fn send(queue: &mpsc::Sender<Entry>, draft: Draft<AuditEvent>, partition: Partition, slot: Option<Slot>) {
     let entry = Entry {
         draft,
         partition,

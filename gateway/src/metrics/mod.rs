@@ -36,8 +36,8 @@ pub(crate) use self::{
     page::{Page, router},
 };
 
-/// An append that takes longer than this is stuck.
-const STUCK_MS: u64 = 2_000;
+/// An append that takes longer than this is stuck. A broker's death does not, on brokers that are set up for it: calls wait for it.
+const STUCK_MS: u64 = 5_000;
 
 /// Later than any time.
 const NEVER: u64 = u64::MAX;

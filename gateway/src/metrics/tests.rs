@@ -244,7 +244,7 @@ fn an_audit_that_hangs_is_not_writable() {
     let metrics = Metrics::new();
     metrics.audit_tried();
     assert!(metrics.is_audit_writable(), "not yet for long");
-    let long_ago = Instant::now().checked_sub(Duration::from_secs(3)).unwrap();
+    let long_ago = Instant::now().checked_sub(Duration::from_secs(6)).unwrap();
     let metrics = Metrics {
         started: long_ago,
         ..metrics

@@ -1,7 +1,7 @@
 //! Probes: whether the process runs, and whether it is to be sent requests. On both planes, for any `Host`: load balancers and
 //! orchestrators ask by address.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -10,12 +10,16 @@ use axum::{
     routing::get,
 };
 use http::StatusCode;
-use onedoor_lease::Control;
+use onedoor_lease::{BootInstant, Control, now};
 use onedoor_registry::Registry;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::{Listening, Metrics};
+
+/// How long a lease may have run out before a replica is not ready. A broker's death makes it run out at every replica at once, and for
+/// less than this: calls that come meanwhile wait, which is better than no replica that takes them.
+const LEASE_GAP: Duration = Duration::from_secs(5);
 
 /// What readiness is read off.
 #[derive(Clone, Debug)]
@@ -98,7 +102,7 @@ impl Vitals {
         match self.plane {
             Listening::Data => {
                 let accepted = self.registry.state().unaccepted_restore().is_none();
-                checks.push((Check::LeaseHeld, self.control.lease().may_serve()));
+                checks.push((Check::LeaseHeld, is_held(self.control.lease().until(), now())));
                 checks.push((Check::RestoreAccepted, accepted));
             }
             Listening::Admin => {}
@@ -112,6 +116,11 @@ impl Vitals {
                 .collect(),
         }
     }
+}
+
+/// Whether a lease until then counts as held now: one that was never there, or was ended for good, does not.
+fn is_held(until: BootInstant, now: BootInstant) -> bool {
+    until > BootInstant::from_nanos(0) && now.since(until) < LEASE_GAP
 }
 
 impl Readiness {
@@ -139,8 +148,6 @@ impl Check {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use axum::body::Body;
     use http::Request;
     use http_body_util::BodyExt as _;
@@ -187,6 +194,19 @@ mod tests {
         let both = (unavailable, "stopping\naudit not writable\n".to_owned());
         assert_eq!(ask(&vitals, "/readyz").await, both);
         assert_eq!(ask(&vitals, "/livez").await.0, StatusCode::OK, "it still runs");
+    }
+
+    #[test]
+    fn a_lease_that_ran_out_counts_for_a_moment_and_one_that_is_none_does_not() {
+        let at = |seconds: u64| BootInstant::from_nanos(seconds * 1_000_000_000);
+        let until = at(100);
+        for (now, held) in [(90, true), (100, true), (104, true), (105, false), (200, false)] {
+            assert_eq!(is_held(until, at(now)), held, "{now}");
+        }
+        assert!(
+            !is_held(at(0), at(1)),
+            "never held, though the machine has just started"
+        );
     }
 
     #[tokio::test]

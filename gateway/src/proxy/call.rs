@@ -23,6 +23,8 @@ use crate::{
     upstream::Admission,
 };
 
+use super::hand_over::OnLate;
+
 /// A recorded call that has no outcome yet. Whatever becomes of it, dropped by a client that went away included, exactly one outcome
 /// is recorded.
 #[derive(Debug)]
@@ -91,21 +93,27 @@ impl Call {
         self.dispatched = Some(Instant::now());
     }
 
-    /// It was dispatched when it was no longer to be: a pause fell between the last check and the write.
-    pub(crate) fn dispatched_late(&self, pause: Duration) {
-        tracing::error!(call = %self.id, ?pause, "a call was written after the lease had run out, and reset");
-        self.metrics.dispatched_late();
-        if let Some(recording) = &self.recording {
-            recording.dispatched_late(Draft {
-                traceparent: Some(self.traceparent.clone()),
-                tenant: Some(self.tenant.clone()),
-                ..Boot::draft(DispatchedLate {
-                    call: self.id,
-                    cause: LateCause::Stale,
-                    pause_us: micros(pause),
-                })
-            });
-        }
+    /// What records that it was dispatched late, should it be: a pause fell between the last check and the write.
+    pub(crate) fn on_late(&self) -> OnLate {
+        let call = self.id;
+        let metrics = Arc::clone(&self.metrics);
+        let (traceparent, tenant) = (self.traceparent.clone(), self.tenant.clone());
+        let recording = self.recording.as_ref().map(Recording::late);
+        Box::new(move |pause| {
+            tracing::error!(%call, ?pause, "a call was written after the lease had run out, and reset");
+            metrics.dispatched_late();
+            if let Some(recording) = recording {
+                recording.dispatched(Draft {
+                    traceparent: Some(traceparent),
+                    tenant: Some(tenant),
+                    ..Boot::draft(DispatchedLate {
+                        call,
+                        cause: LateCause::Stale,
+                        pause_us: micros(pause),
+                    })
+                });
+            }
+        })
     }
 
     /// The upstream began to answer.

@@ -192,17 +192,14 @@ impl Dispatch<'_> {
         loop {
             let may_write = self.last_check(watch).await?;
             // No await between the check and the write: `send` hands the request over before it returns.
-            let sent = may_write.send(lease, request);
+            let sent = may_write.send(lease, request, call.on_late());
             call.dispatched(&self.permit.version().manifest.url);
             let error = tokio::select! {
                 biased;
                 answered = sent => match answered {
                     Ok(head) => return Ok(head),
                     Err(Unanswered::Failed(error)) => error,
-                    Err(Unanswered::Late(pause)) => {
-                        call.dispatched_late(pause);
-                        return Err((Cut::Stale.outcome(), Reason::Stale));
-                    }
+                    Err(Unanswered::Late) => return Err((Cut::Stale.outcome(), Reason::Stale)),
                 },
                 cut = watch.cut() => return Err((cut.outcome(), cut.reason())),
             };

@@ -4,6 +4,7 @@
 mod tests;
 
 use std::{
+    fmt,
     future::pending,
     sync::{
         Arc,
@@ -31,18 +32,29 @@ pub(crate) struct MayWrite {
 #[derive(Debug)]
 pub(crate) enum Unanswered {
     /// It was written after the lease had run out, or was still not written when it did: a pause fell between check and write. It was
-    /// reset. How long the pause was at least.
-    Late(Duration),
+    /// reset.
+    Late,
     /// The exchange failed.
     Failed(SendError),
 }
 
+/// Told where a request was written after the lease had run out: once, with the time from the last check before the write to the one after.
+pub(crate) type OnLate = Box<dyn FnOnce(Duration) + Send>;
+
 /// When a request was written.
-#[derive(Debug)]
 struct Written {
-    footing: Mutex<Option<Footing>>,
+    span: Span,
+    /// Taken by the write.
+    till_then: Mutex<Option<TillThen>>,
     /// Nanoseconds of the lease's clock; 0 before.
     at: AtomicU64,
+}
+
+/// What is held until a request is written, also where nobody waits for its answer any more: what a cut finds in the middle of the write
+/// cannot be called back.
+struct TillThen {
+    _footing: Footing,
+    late: OnLate,
 }
 
 /// The two instants that a write has to fall between.
@@ -64,15 +76,22 @@ impl MayWrite {
         })
     }
 
-    /// Hands a request over to its connection at once; the future is its answer. Checks again once it is written.
+    /// Hands a request over to its connection at once; the future is its answer. Checks again once it is written, though the future be
+    /// dropped by then.
     pub(crate) fn send(
         self,
         line: Line,
         request: Request<RequestBody>,
+        late: OnLate,
     ) -> impl Future<Output = Result<Response<PooledBody>, Unanswered>> + Send {
         let Self { footing, span } = self;
+        let till_then = TillThen {
+            _footing: footing,
+            late,
+        };
         let written = Arc::new(Written {
-            footing: Mutex::new(Some(footing)),
+            span,
+            till_then: Mutex::new(Some(till_then)),
             at: AtomicU64::new(0),
         });
         let answer = line.send_witnessed(request, Arc::clone(&written) as Arc<dyn Witness>);
@@ -81,20 +100,16 @@ impl MayWrite {
             tokio::select! {
                 biased;
                 answered = answer => match answered {
-                    Ok(_) if span.is_late(&written) => Err(span.late()),
+                    Ok(_) if written.at().is_some_and(|at| at >= span.until) => Err(Unanswered::Late),
                     answered => answered.map_err(Unanswered::Failed),
                 },
-                () = span.run_out(&written) => Err(span.late()),
+                () = span.run_out(&written) => Err(Unanswered::Late),
             }
         }
     }
 }
 
 impl Span {
-    fn is_late(self, written: &Written) -> bool {
-        written.at().is_some_and(|at| at >= self.until)
-    }
-
     /// Completes when the lease has run out before the request was written.
     async fn run_out(self, written: &Written) {
         let left = self.until.since(now());
@@ -104,10 +119,6 @@ impl Span {
         if written.at().is_some_and(|at| at < self.until) {
             pending::<()>().await;
         }
-    }
-
-    fn late(self) -> Unanswered {
-        Unanswered::Late(now().since(self.checked))
     }
 }
 
@@ -122,7 +133,22 @@ impl Written {
 
 impl Witness for Written {
     fn written(&self) {
-        self.at.store(now().as_nanos(), Ordering::Release);
-        *self.footing.lock() = None;
+        let at = now();
+        self.at.store(at.as_nanos(), Ordering::Release);
+        let till_then = self.till_then.lock().take();
+        if let Some(TillThen { late, .. }) = till_then
+            && at >= self.span.until
+        {
+            late(at.since(self.span.checked));
+        }
+    }
+}
+
+impl fmt::Debug for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Written")
+            .field("span", &self.span)
+            .field("at", &self.at)
+            .finish_non_exhaustive()
     }
 }

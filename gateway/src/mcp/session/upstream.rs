@@ -153,12 +153,13 @@ impl<'a> Way<'a> {
             // No await between this check and the write.
             let may_write = MayWrite::check(&self.door.control).ok_or(Reason::Stale)?;
             self.still_permitted()?;
-            match (may_write.send(lease, request).await, fresh) {
+            let call = self.call;
+            let late = Box::new(move |pause| {
+                tracing::error!(%call, ?pause, "a message was written after the lease had run out, and reset");
+            });
+            match (may_write.send(lease, request, late).await, fresh) {
                 (Ok(head), _) => return Ok(head),
-                (Err(Unanswered::Late(pause)), _) => {
-                    tracing::error!(call = %self.call, ?pause, "a message was written after the lease had run out, and reset");
-                    return Err(Reason::Stale);
-                }
+                (Err(Unanswered::Late), _) => return Err(Reason::Stale),
                 (Err(Unanswered::Failed(SendError::NotSent { request: unsent, .. })), Fresh::No) => {
                     request = *unsent;
                     fresh = Fresh::Yes;

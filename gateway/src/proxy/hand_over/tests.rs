@@ -44,6 +44,16 @@ fn request() -> Request<RequestBody> {
     request
 }
 
+fn never_late() -> OnLate {
+    Box::new(|pause| panic!("late by {pause:?}"))
+}
+
+/// How late it is told to be.
+fn told() -> (OnLate, std::sync::mpsc::Receiver<Duration>) {
+    let (tell, told) = std::sync::mpsc::sync_channel(1);
+    (Box::new(move |pause| tell.send(pause).unwrap()), told)
+}
+
 async fn read_some(server: &mut TcpStream) -> usize {
     server.read(&mut [0; 1024]).await.unwrap_or(0)
 }
@@ -53,10 +63,10 @@ async fn a_write_in_time_is_answered_however_long_the_answer_takes() {
     let scene = Scene::new().await;
     let (mut server, line) = connected().await;
     let lease = Duration::from_millis(200);
-    let answer = may_write(&scene.registry, lease).send(line, request());
+    let answer = may_write(&scene.registry, lease).send(line, request(), never_late());
     let serve = async {
         assert!(read_some(&mut server).await > 0);
-        tokio::time::sleep(2 * lease).await;
+        sleep(2 * lease).await;
         server.write_all(OK).await.unwrap();
     };
     let (answer, ()) = tokio::join!(answer, serve);
@@ -71,7 +81,8 @@ async fn a_pause_before_the_write_is_found_and_the_request_reset() {
         let (mut server, line) = connected().await;
         let may_write = may_write(&scene.registry, Duration::from_millis(50));
         let until = may_write.span.until;
-        let answer = may_write.send(line, request());
+        let (late, told) = told();
+        let answer = may_write.send(line, request(), late);
         while now() < until {
             std::hint::spin_loop();
         }
@@ -83,21 +94,52 @@ async fn a_pause_before_the_write_is_found_and_the_request_reset() {
             // What follows is the end of the connection.
             (read, read_some(&mut server).await)
         };
-        let (answer, (read, after)) = tokio::join!(
-            async {
-                match answer.await {
-                    Ok(_) => panic!("answered as if it had been written in time"),
-                    Err(unanswered) => unanswered,
-                }
-            },
-            serve
-        );
-        let Unanswered::Late(pause) = answer else {
-            panic!("{answer:?}");
+        let answered = async {
+            let answered = answer.await;
+            assert!(
+                matches!(answered, Err(Unanswered::Late)),
+                "as if it had been written in time"
+            );
         };
-        assert!(pause >= Duration::from_millis(50), "{pause:?}");
+        let ((), (read, after)) = tokio::join!(answered, serve);
         assert!(read == 0 || after == 0, "the connection is closed");
+        // What was not written at all was not late.
+        let pause = told.try_recv().ok();
+        assert_eq!(pause.is_some(), read > 0, "{pause:?}");
+        assert!(
+            pause.is_none_or(|pause| pause >= Duration::from_millis(50)),
+            "{pause:?}"
+        );
     }
+}
+
+/// What is cut in the middle of its write cannot be called back; that it was late is found all the same.
+#[tokio::test]
+async fn a_late_write_is_told_though_nobody_waits_for_its_answer() {
+    let scene = Scene::new().await;
+    let (late, told) = told();
+    let lease = Duration::from_millis(20);
+    let span = may_write(&scene.registry, lease).span;
+    let written = Written {
+        span,
+        till_then: Mutex::new(Some(TillThen {
+            _footing: scene.registry.footing(),
+            late,
+        })),
+        at: AtomicU64::new(0),
+    };
+    let before = scene.registry.enforced();
+    scene
+        .registry
+        .publish(scene.registry.state(), &scene.registry.state());
+    assert_eq!(scene.registry.enforced(), before, "it is being written");
+    sleep(2 * lease).await;
+    written.written();
+    assert!(told.try_recv().unwrap() >= lease);
+    assert!(scene.registry.enforced() > before);
+    // Over HTTP/2 another stream's bytes may follow.
+    written.written();
+    assert!(told.try_recv().is_err(), "told once");
 }
 
 #[tokio::test(flavor = "current_thread")]
@@ -105,7 +147,7 @@ async fn a_command_counts_as_enforced_only_once_the_request_is_written() {
     let scene = Scene::new().await;
     let (mut server, line) = connected().await;
     let before = scene.registry.enforced();
-    let answer = may_write(&scene.registry, Duration::from_secs(10)).send(line, request());
+    let answer = may_write(&scene.registry, Duration::from_secs(10)).send(line, request(), never_late());
     scene
         .registry
         .publish(scene.registry.state(), &scene.registry.state());
