@@ -112,7 +112,8 @@ pub async fn rebuild(
         keep_days: None,
         ..place.clone()
     };
-    let report = build(&log, &options, &mut swap, differing, &replaced, &mut progress).await;
+    let built = build(&log, &options, &mut swap, differing, &replaced, &mut progress);
+    let report = Box::pin(built).await;
     progress(Rebuild::Dropping);
     for left_over in [&shadow, &replaced] {
         swap.drop_schema(left_over).await?;

@@ -144,6 +144,11 @@ pub(super) fn writers(options: &PgConnectOptions) -> PgPool {
     pool(WRITERS).connect_lazy_with(options.clone().options(WRITING))
 }
 
+/// The connection for the lease: whoever says that he is there must not have to wait for his own work.
+pub(super) fn lease(options: &PgConnectOptions) -> PgPool {
+    pool(1).connect_lazy_with(options.clone().options(WRITING))
+}
+
 /// Connections that only read.
 pub(super) fn readers(options: &PgConnectOptions) -> PgPool {
     pool(READERS).connect_lazy_with(options.clone().options(READING))

@@ -35,6 +35,11 @@ impl Day {
         Self(self.end())
     }
 
+    /// What a table is called that holds this day of `table`.
+    pub(super) fn table(self, table: &str) -> String {
+        format!("{table}_{}", self.name())
+    }
+
     /// How the tables of this day end, such as "20261124".
     fn name(self) -> String {
         match Timestamp::from_millisecond(self.0) {
@@ -73,7 +78,7 @@ async fn is_made(connection: &mut PgConnection, day: Day) -> Result<bool, sqlx::
     const SQL: &str = "SELECT EXISTS (SELECT FROM pg_class
         WHERE relname = $1 AND relnamespace = to_regnamespace(current_schema()::text))";
     sqlx::query_scalar(SQL)
-        .bind(format!("calls_{}", day.name()))
+        .bind(day.table("calls"))
         .fetch_one(connection)
         .await
 }
@@ -81,7 +86,7 @@ async fn is_made(connection: &mut PgConnection, day: Day) -> Result<bool, sqlx::
 /// Attached, not made as a part: that would wait for everybody who reads the whole, and make all others wait behind it.
 async fn make_day(connection: &mut PgConnection, day: Day) -> Result<(), sqlx::Error> {
     for table in TABLES {
-        let of_day = format!("{table}_{}", day.name());
+        let of_day = day.table(table);
         for sql in [
             format!("CREATE TABLE {of_day} (LIKE {table} INCLUDING ALL)"),
             format!(
@@ -118,10 +123,11 @@ pub(super) async fn keep_house(
     }
 }
 
-/// A transaction that a swap of schemas waits for, and that waits for one: names mean one schema throughout.
+/// A transaction beside which nobody writes and no schemas are swapped: names mean one schema throughout, and nobody has found a key of
+/// a call whose table goes.
 async fn begin(connection: &mut PgConnection) -> Result<sqlx::Transaction<'_, sqlx::Postgres>, sqlx::Error> {
     let mut transaction = connection.begin().await?;
-    sqlx::query("LOCK TABLE offsets IN ROW EXCLUSIVE MODE")
+    sqlx::query("LOCK TABLE offsets IN SHARE ROW EXCLUSIVE MODE")
         .execute(&mut *transaction)
         .await?;
     Ok(transaction)
@@ -168,7 +174,7 @@ async fn drop_day(connection: &mut PgConnection, day: Day) -> Result<(), sqlx::E
         .await?;
     let mut transaction = begin(connection).await?;
     for table in TABLES {
-        let sql = format!("DROP TABLE IF EXISTS {table}_{}", day.name());
+        let sql = format!("DROP TABLE IF EXISTS {}", day.table(table));
         sqlx::query(AssertSqlSafe(sql)).execute(&mut *transaction).await?;
     }
     const NOTE: &str = "INSERT INTO dropped_days (day, dropped, calls) VALUES ($1, $2, $3)

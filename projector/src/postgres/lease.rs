@@ -17,7 +17,7 @@ pub(crate) const LEASE: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Makes `projector` the active one, or keeps it, unless another one is.
-pub(super) async fn hold(writers: &PgPool, projector: Uuid) -> Result<bool, StoreError> {
+pub(super) async fn hold(lease: &PgPool, projector: Uuid) -> Result<bool, StoreError> {
     const SQL: &str = "INSERT INTO projector_lease AS lease (one, holder, until)
         VALUES (1, $1, clock_timestamp() + make_interval(secs => $2))
         ON CONFLICT (one) DO UPDATE SET holder = excluded.holder, until = excluded.until
@@ -25,7 +25,7 @@ pub(super) async fn hold(writers: &PgPool, projector: Uuid) -> Result<bool, Stor
     let held = sqlx::query(SQL)
         .bind(projector.to_string())
         .bind(LEASE.as_secs_f64())
-        .execute(writers);
+        .execute(lease);
     match tokio::time::timeout(PATIENCE, held).await {
         Ok(held) => Ok(held?.rows_affected() == 1),
         Err(_) => Err(StoreError::Silent(PATIENCE)),
@@ -33,10 +33,10 @@ pub(super) async fn hold(writers: &PgPool, projector: Uuid) -> Result<bool, Stor
 }
 
 /// Lets another one be the active one at once.
-pub(super) async fn release(writers: &PgPool, projector: Uuid) -> Result<(), StoreError> {
+pub(super) async fn release(lease: &PgPool, projector: Uuid) -> Result<(), StoreError> {
     let released = sqlx::query("DELETE FROM projector_lease WHERE holder = $1")
         .bind(projector.to_string())
-        .execute(writers);
+        .execute(lease);
     match tokio::time::timeout(PATIENCE, released).await {
         Ok(released) => Ok(released.map(|_| ())?),
         Err(_) => Err(StoreError::Silent(PATIENCE)),

@@ -2,6 +2,7 @@
 
 use sqlx::{
     AssertSqlSafe, PgConnection, PgPool,
+    error::DatabaseError,
     migrate::{MigrateError, Migrator},
 };
 
@@ -91,6 +92,6 @@ pub(super) async fn check(readers: &PgPool, schema: &str) -> Result<(), StoreErr
 fn is_no_table(error: &sqlx::Error) -> bool {
     error
         .as_database_error()
-        .and_then(|error| error.code())
+        .and_then(DatabaseError::code)
         .is_some_and(|code| code == NO_TABLE)
 }

@@ -51,8 +51,9 @@ pub(crate) struct Database {
     schema: String,
     keep_days: Option<NonZeroU32>,
     /// How it is reached for what takes its own connection.
-    options: PgConnectOptions,
+    options: Arc<PgConnectOptions>,
     writers: PgPool,
+    lease: PgPool,
     /// Connections that cannot write.
     readers: PgPool,
     /// Set once the tables were found to be good enough to read.
@@ -69,8 +70,9 @@ impl Database {
             schema: options.schema.clone(),
             keep_days: options.keep_days,
             writers: connect::writers(&reached),
+            lease: connect::lease(&reached),
             readers: connect::readers(&reached),
-            options: reached,
+            options: Arc::new(reached),
             ready: Arc::default(),
             watching: Arc::default(),
         })
@@ -115,6 +117,7 @@ impl Database {
 
     pub(crate) async fn close(&self) {
         self.readers.close().await;
+        self.lease.close().await;
         self.writers.close().await;
     }
 
@@ -150,11 +153,11 @@ impl Database {
     }
 
     pub(crate) async fn hold(&self, projector: Uuid) -> Result<bool, StoreError> {
-        lease::hold(&self.writers, projector).await
+        lease::hold(&self.lease, projector).await
     }
 
     pub(crate) async fn release(&self, projector: Uuid) -> Result<(), StoreError> {
-        lease::release(&self.writers, projector).await
+        lease::release(&self.lease, projector).await
     }
 
     pub(crate) async fn keep_house(&self) -> Result<(), StoreError> {

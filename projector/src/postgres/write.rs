@@ -1,6 +1,6 @@
 //! Writing what events say, many at once: here a statement is a trip over the network.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use onedoor_log::Partition;
 use onedoor_model::{
@@ -11,7 +11,8 @@ use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
 use super::{
     batch::{self, Event, Known, What, Writes},
-    days, denials,
+    days::{self, Day},
+    denials,
     execute::{execute, execute_all, insert, rows_bound, unnested, values},
 };
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
         calls::{self, CALL},
         outcome::{self, OUTCOME},
         registry,
-        statement::{Kind, Row},
+        statement::{Kind, Row, Value},
     },
 };
 
@@ -171,40 +172,42 @@ async fn put(
         &writes.early,
     )
     .await?;
-    end(connection, partition, &writes.outcomes).await
+    end(connection, partition, writes.outcomes).await
 }
 
-/// Gives calls that are there their outcomes, where they have none.
+/// Gives calls that are there their outcomes, where they have none, in the table of each one's day.
 async fn end(
     connection: &mut PgConnection,
     partition: Partition,
-    outcomes: &[Row<'_>],
+    outcomes: Vec<Row<'_>>,
 ) -> Result<(), sqlx::Error> {
     const KEY: [(&str, Kind); 2] = [("call_id", Kind::Text), ("time", Kind::Integer)];
-    let times = || outcomes.iter().filter_map(|row| row.get(1)?.integer());
-    let (Some(first), Some(last)) = (times().min(), times().max()) else {
-        return Ok(());
-    };
+    let mut by_day: BTreeMap<Day, Vec<Row<'_>>> = BTreeMap::new();
+    for row in outcomes {
+        let time = row.get(1).and_then(Value::integer).unwrap_or_default();
+        by_day.entry(Day::of(time)).or_default().push(row);
+    }
     let columns = [&KEY[..], &OUTCOME].concat();
     let names: Vec<_> = columns.iter().map(|(name, _)| *name).collect();
     let set: Vec<_> = OUTCOME
         .iter()
         .map(|(name, _)| format!("{name} = ended_now.{name}"))
         .collect();
-    // The times say which days' tables it is about.
-    let sql = format!(
-        "UPDATE calls SET {set} FROM {rows} AS ended_now ({names})
-        WHERE calls.call_id = ended_now.call_id AND calls.time = ended_now.time AND calls.stream = 'audit'
-            AND calls.partition = $9 AND calls.time BETWEEN $10 AND $11 AND calls.outcome IS NULL",
-        set = set.join(", "),
-        rows = unnested(&columns),
-        names = names.join(", "),
-    );
-    rows_bound(AssertSqlSafe(sql), &columns, outcomes)
-        .bind(i64::from(partition.0))
-        .bind(first)
-        .bind(last)
-        .execute(connection)
-        .await?;
+    for (day, rows) in by_day {
+        // The test for an outcome is written so that no index of open calls answers it: there may be many, and each row has a key.
+        let sql = format!(
+            "UPDATE {calls} AS calls SET {set} FROM {rows} AS ended_now ({names})
+            WHERE calls.call_id = ended_now.call_id AND calls.time = ended_now.time AND calls.stream = 'audit'
+                AND calls.partition = $9 AND coalesce(calls.outcome, '') = ''",
+            calls = day.table("calls"),
+            set = set.join(", "),
+            rows = unnested(&columns),
+            names = names.join(", "),
+        );
+        rows_bound(AssertSqlSafe(sql), &columns, &rows)
+            .bind(i64::from(partition.0))
+            .execute(&mut *connection)
+            .await?;
+    }
     Ok(())
 }

@@ -121,8 +121,8 @@ mod tests {
             }
         }
         assert_eq!(
-            bytes(&row![Option::<u64>::None]),
-            bytes(&row![Option::<&str>::None]),
+            bytes(&[Value::Integer(None)]),
+            bytes(&[Value::Text(None)]),
             "SQLite's NULLs have no kind"
         );
     }
@@ -131,7 +131,9 @@ mod tests {
     fn the_order_of_rows_and_of_tables_counts() {
         let table = |rows: &[&str]| {
             let mut digest = TableDigest::empty("calls");
-            rows.iter().for_each(|row| digest.add(&row![*row]));
+            for row in rows {
+                digest.add(&[Value::from(*row)]);
+            }
             digest
         };
         assert_eq!(table(&["a", "b"]), table(&["a", "b"]));

@@ -38,7 +38,7 @@ impl Keeper {
     /// Completes when what was folded since should be kept; never where nothing was. Cancel-safe.
     pub(super) async fn due(&self, projection: &Projection) {
         if projection.revision() == self.kept {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         } else {
             tokio::time::sleep_until(self.due).await;
         }

@@ -46,12 +46,12 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), ProjectorError> {
     let me = Uuid::now_v7();
-    let project = async {
+    let project = Box::pin(async {
         tokio::select! {
             error = take_turns(&log, &store, me) => error,
             never = look(&log, &store) => match never {},
         }
-    };
+    });
     let halted = shutdown.run_until_cancelled(project).await;
     if let Err(error) = store.release(me).await {
         warn!(

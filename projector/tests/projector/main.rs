@@ -40,7 +40,7 @@ mod registry;
 mod room;
 mod scene;
 mod shadow;
-mod speed;
 mod story;
 mod support;
+mod tls;
 mod turns;

@@ -142,7 +142,7 @@ async fn projectors_at_once_are_as_good_as_one(engine: Engine) {
 /// A projector that is stopped, with its lease and all, while it holds the first records of `audit`.
 ///
 /// Negative control, tried by hand: without `AND next = $4` in `rows/offsets.rs` the zombie's batch is written, the offset goes back, and
-/// this test and `an_advance_from_elsewhere_writes_nothing` are red.
+/// this test (on SQLite; on PostgreSQL it finds first that another one is active) and `an_advance_from_elsewhere_writes_nothing` are red.
 async fn a_zombie_writes_nothing(engine: Engine) {
     let log = memory().await;
     let mut writer = Writer::begin(&log).await;

@@ -45,7 +45,7 @@ async fn an_equal_one_is_put_in_place_while_the_live_one_goes_on() {
         }
     };
     let building = rebuild(Arc::clone(&log), room.schema(), Differing::Keep, |step| {
-        steps.push(step)
+        steps.push(step);
     });
     let (report, ()) = tokio::join!(soon(building), traffic);
     let report = report.unwrap();

@@ -93,6 +93,7 @@ impl Process {
     }
 
     /// What the child does: projects slowly, and says so.
+    #[expect(clippy::print_stdout, reason = "its parent reads it")]
     async fn live(folder: &Path) {
         let mut options = PostgresOptions::new(postgres());
         options.schema = fs::read_to_string(folder.join("schema")).unwrap();
