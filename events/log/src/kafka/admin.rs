@@ -152,14 +152,18 @@ impl<'a> Admin<'a> {
                     partitions,
                     replication,
                 } => {
-                    let described = self.describe(topic).await?.into_iter();
-                    let settings = described.filter_map(|entry| Some((entry.name, entry.value?)));
-                    let settings = settings.collect();
-                    return Ok(Some(Found {
-                        partitions,
-                        replication,
-                        settings,
-                    }));
+                    let described = self.describe(topic).await?;
+                    // A broker that has not heard of a new topic yet tells no settings at all.
+                    if !described.is_empty() {
+                        let told = described.into_iter();
+                        return Ok(Some(Found {
+                            partitions,
+                            replication,
+                            settings: told
+                                .filter_map(|entry| Some((entry.name, entry.value?)))
+                                .collect(),
+                        }));
+                    }
                 }
                 Shape::Missing | Shape::Partly => {}
             }

@@ -66,8 +66,8 @@ struct Generation(Option<ThreadedProducer<Deliveries>>);
 /// Hears of every event that was stored, or was not.
 #[derive(Debug, Default)]
 struct Deliveries {
-    /// Whether there was a fatal error.
-    dead: watch::Sender<bool>,
+    /// Changes with every error: one of them may be fatal, which only the client itself can say.
+    errors: watch::Sender<()>,
 }
 
 /// An append that waits for its acknowledgements.
@@ -262,9 +262,9 @@ impl Generation {
     /// Completes after a fatal error.
     async fn died(&self) {
         let Some(producer) = &self.0 else { return };
-        let mut dead = producer.context().dead.subscribe();
-        // The sender is `self`'s.
-        let _ = dead.wait_for(|dead| *dead).await;
+        let mut errors = producer.context().errors.subscribe();
+        // An error of the sender means that there will be no more.
+        while self.fatal_error().is_none() && errors.changed().await.is_ok() {}
     }
 
     fn purge(&self) {
@@ -314,9 +314,7 @@ impl ClientContext for Deliveries {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
-            self.dead.send_replace(true);
-        }
+        self.errors.send_replace(());
         Context.error(error, reason);
     }
 }
