@@ -1,6 +1,6 @@
 # Onedoor. `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-faults stack stack-down serve-test compose-test fmt clippy deny dist bench bench-soak bench-neighbours clean-data
+.PHONY: help run test test-faults stack stack-down serve-test compose-test fmt clippy deny dist bench bench-stack bench-soak bench-neighbours clean-data
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ dist: ## Build what is shipped and benchmarked: target/dist/onedoor
 
 bench: dist ## Measure what the door costs beside the direct way (15 minutes; on a quiet machine)
 	cargo run --release --locked -p onedoor-bench -- --onedoor target/dist/onedoor cost --rounds 5 --seconds 5 --rate 200
+
+bench-stack: dist stack ## The same with Kafka, PostgreSQL, Redis: a replica of the gateway and a projector of its own
+	ONEDOOR_BIN=target/dist/onedoor cargo run --release --locked -p onedoor-bench -- --onedoor target/dist/onedoor --stack cost --rounds 5 --seconds 5 --rate 200
 
 bench-soak: dist ## 1,000 idle streams beside 500 calls/s for two minutes: memory stays flat, nothing fails
 	cargo run --release --locked -p onedoor-bench -- --onedoor target/dist/onedoor soak

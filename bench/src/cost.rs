@@ -231,6 +231,13 @@ impl Bench {
             "\nMemory of the door after all calls: {} KiB resident, {} KiB at most",
             memory.resident, memory.peak
         );
+        if let Some(projector) = self.door.projector() {
+            let memory = projector.memory()?;
+            println!(
+                "Memory of the projector: {} KiB resident, {} KiB at most",
+                memory.resident, memory.peak
+            );
+        }
         for (how, times) in [
             ("appended", &self.disk.appended),
             ("in place", &self.disk.in_place),

@@ -1,4 +1,5 @@
-//! A door of its own: `onedoor dev` in a fresh folder, with the measured server registered as any other.
+//! A door of its own, with the measured server registered as any other: `onedoor dev` in a fresh folder, or a replica of the gateway on
+//! the stack that `make stack` starts, with a projector beside it.
 
 use std::{
     ffi::OsStr,
@@ -8,8 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use http::HeaderValue;
+use onedoor_tests::{
+    cluster::{CALLERS, Cluster},
+    idp::TENANT,
+};
 use serde::Deserialize;
 use serde_json::json;
 use tempfile::TempDir;
@@ -31,14 +36,33 @@ const LOOK: Duration = Duration::from_millis(50);
 pub struct Door {
     binary: PathBuf,
     folder: TempDir,
-    process: Child,
     places: Places,
+    running: Running,
+}
+
+/// What the door runs as.
+#[derive(Debug)]
+enum Running {
+    /// `onedoor dev`.
+    Alone(Child),
+    /// `onedoor gateway`, with Kafka, PostgreSQL, Redis and a projector.
+    Replica(Box<Cluster>),
+}
+
+/// Where it is, and who may call.
+#[derive(Debug)]
+struct Places {
+    data_url: String,
+    tenant: String,
+    issuer: String,
+    group: String,
+    pid: u32,
 }
 
 /// What `dev.json` says.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Places {
+struct Dev {
     data_url: String,
     tenant: String,
     issuer: String,
@@ -90,7 +114,7 @@ impl Door {
                 bail!("onedoor dev ended with {status}");
             }
             if let Ok(text) = std::fs::read(folder.path().join("dev.json")) {
-                break serde_json::from_slice(&text).context("dev.json")?;
+                break serde_json::from_slice::<Dev>(&text).context("dev.json")?;
             }
             if begin.elapsed() > PATIENCE {
                 bail!("onedoor dev does not open");
@@ -100,9 +124,68 @@ impl Door {
         Ok(Self {
             binary: binary.to_owned(),
             folder,
-            process,
-            places,
+            places: Places {
+                data_url: places.data_url,
+                tenant: places.tenant,
+                issuer: places.issuer,
+                group: places.groups.finance,
+                pid: places.pid,
+            },
+            running: Running::Alone(process),
         })
+    }
+
+    /// Starts a replica on the stack, of `binary`, which `ONEDOOR_BIN` must name; on one CPU alone, if one is named. Its files are in a folder below `state`.
+    ///
+    /// # Errors
+    /// It cannot be kept on its CPU.
+    ///
+    /// # Panics
+    /// There is no stack, or a process does not start: [`Cluster`] is made for tests.
+    pub async fn replica(binary: &Path, state: &Path, cpu: Option<usize>) -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(state)?;
+        ensure!(
+            onedoor_tests::binary::onedoor() == binary,
+            "set ONEDOOR_BIN to {}, which is to be measured",
+            binary.display()
+        );
+        let cluster = Box::new(Cluster::start(1).await);
+        let pid = cluster.gateways[0].process.pid();
+        if let Some(cpu) = cpu {
+            let pinned = Command::new("taskset")
+                .args([
+                    "--all-tasks",
+                    "--cpu-list",
+                    "--pid",
+                    &cpu.to_string(),
+                    &pid.to_string(),
+                ])
+                .stdout(Stdio::null())
+                .status()
+                .await?;
+            ensure!(pinned.success(), "cannot keep the replica on CPU {cpu}");
+        }
+        Ok(Self {
+            binary: binary.to_owned(),
+            folder,
+            places: Places {
+                data_url: cluster.gateways[0].data_url.clone(),
+                tenant: TENANT.to_owned(),
+                issuer: cluster.idp.name.clone(),
+                group: CALLERS.to_owned(),
+                pid,
+            },
+            running: Running::Replica(cluster),
+        })
+    }
+
+    /// The projector's process, where it is one of its own.
+    #[must_use]
+    pub fn projector(&self) -> Option<Process> {
+        match &self.running {
+            Running::Alone(_) => None,
+            Running::Replica(cluster) => Some(Process(cluster.projectors[0].process.pid())),
+        }
     }
 
     /// Its process.
@@ -142,18 +225,11 @@ impl Door {
         let Places {
             issuer,
             tenant,
-            groups,
+            group,
             ..
         } = &self.places;
         let grant = [
-            "grant",
-            "add",
-            "--issuer",
-            issuer,
-            "--tenant",
-            tenant,
-            "--group",
-            &groups.finance,
+            "grant", "add", "--issuer", issuer, "--tenant", tenant, "--group", group,
         ];
         self.cli(
             grant
@@ -164,12 +240,15 @@ impl Door {
         Ok(())
     }
 
-    /// `Authorization` with a token of `analyst` for the data plane.
+    /// `Authorization` with a token for the data plane, of somebody who may call.
     ///
     /// # Errors
     /// There is none.
     pub async fn token_a(&self) -> anyhow::Result<HeaderValue> {
-        let token = String::from_utf8(self.cli(["token", "analyst"]).await?.stdout)?;
+        let token = match &self.running {
+            Running::Alone(_) => String::from_utf8(self.cli(["token", "analyst"]).await?.stdout)?,
+            Running::Replica(cluster) => cluster.token().expose().to_owned(),
+        };
         let mut header = HeaderValue::try_from(format!("Bearer {}", token.trim()))?;
         header.set_sensitive(true);
         Ok(header)
@@ -195,12 +274,17 @@ impl Door {
     ///
     /// # Errors
     /// It does not stop, or not well.
-    pub async fn stop(mut self) -> anyhow::Result<()> {
-        let pid = self.places.pid.to_string();
-        Command::new("kill").args(["-s", "TERM", &pid]).status().await?;
-        let status = tokio::time::timeout(PATIENCE, self.process.wait()).await??;
+    pub async fn stop(self) -> anyhow::Result<()> {
+        let status = match self.running {
+            Running::Alone(mut process) => {
+                let pid = self.places.pid.to_string();
+                Command::new("kill").args(["-s", "TERM", &pid]).status().await?;
+                tokio::time::timeout(PATIENCE, process.wait()).await??
+            }
+            Running::Replica(mut cluster) => cluster.gateways[0].process.stop().await,
+        };
         if !status.success() {
-            bail!("onedoor dev ended with {status}");
+            bail!("the door ended with {status}");
         }
         Ok(())
     }
@@ -208,14 +292,17 @@ impl Door {
     /// Runs the command line on this door.
     async fn cli<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> anyhow::Result<Output> {
         let mut command = Command::new(&self.binary);
-        command
-            .args(arguments)
-            .arg("--data")
-            .arg(self.folder())
-            .env_remove("ONEDOOR_TOKEN")
-            .env_remove("ONEDOOR_ADMIN_URL")
-            .stdin(Stdio::null())
-            .kill_on_drop(true);
+        command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+        match &self.running {
+            Running::Alone(_) => command
+                .arg("--data")
+                .arg(self.folder())
+                .env_remove("ONEDOOR_TOKEN")
+                .env_remove("ONEDOOR_ADMIN_URL"),
+            Running::Replica(cluster) => command
+                .env("ONEDOOR_TOKEN", cluster.admin_token().expose())
+                .env("ONEDOOR_ADMIN_URL", &cluster.gateways[0].admin_url),
+        };
         let output = command.output().await?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr).into_owned();

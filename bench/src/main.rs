@@ -26,6 +26,9 @@ struct Args {
     /// Leave it to the system which CPU runs what
     #[arg(long, global = true)]
     unpinned: bool,
+    /// Measure a replica of the gateway on the stack that runs (`make stack`), instead of `onedoor dev`
+    #[arg(long, global = true)]
+    stack: bool,
     #[command(subcommand)]
     what: What,
 }
@@ -46,12 +49,18 @@ struct Machine {
     state: PathBuf,
     /// The door's CPU, if it has one of its own.
     cpu: Option<usize>,
+    /// Whether the door is a replica on the stack.
+    stack: bool,
 }
 
 impl Machine {
     /// A door of its own, in a fresh folder.
     async fn door(&self) -> anyhow::Result<Door> {
-        Door::start(&self.binary, &self.state, self.cpu).await
+        if self.stack {
+            Door::replica(&self.binary, &self.state, self.cpu).await
+        } else {
+            Door::start(&self.binary, &self.state, self.cpu).await
+        }
     }
 }
 
@@ -60,6 +69,7 @@ fn main() -> anyhow::Result<()> {
         onedoor,
         state,
         unpinned,
+        stack,
         what,
     } = Args::parse();
     if !unpinned {
@@ -72,6 +82,7 @@ fn main() -> anyhow::Result<()> {
             .or_else(|| beside.parent().map(PathBuf::from))
             .context("no folder")?,
         cpu: (!unpinned).then_some(CPUS.1),
+        stack,
     };
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
