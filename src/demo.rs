@@ -123,3 +123,24 @@ fn manifest(server: Server, url: &Url) -> String {
 fn path(slug: &str) -> String {
     format!("/{slug}")
 }
+
+#[cfg(test)]
+mod tests {
+    use onedoor_model::manifest;
+
+    use super::*;
+
+    #[test]
+    fn the_manifests_are_good_and_lead_to_where_the_servers_are() {
+        let url = Url::parse("http://demo:9100").unwrap();
+        for (server, place) in [
+            (Server::Finance, "http://demo:9100/finance/mcp"),
+            (Server::Hr, "http://demo:9100/hr/mcp"),
+            (Server::Rates, "http://demo:9100/rates/v1"),
+        ] {
+            let text = manifest(server, &url);
+            manifest::check(text.as_bytes()).unwrap();
+            assert!(text.contains(place), "{place} in {text}");
+        }
+    }
+}

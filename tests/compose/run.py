@@ -6,6 +6,7 @@ With DOCKER_HOST and the images, as tests/compose/run.sh has them.
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -59,18 +60,21 @@ class Calls(threading.Thread):
     def __init__(self, assistant: Assistant) -> None:
         super().__init__()
         self.assistant, self.enough = assistant, threading.Event()
-        self.succeeded, self.stale, self.failed = 0, 0, []
+        self.succeeded, self.stale, self.failed, self.slowest = 0, 0, [], 0.0
         self.start()
 
     def run(self) -> None:
         while not self.enough.is_set():
+            begin = time.monotonic()
             try:
                 answer = self.assistant.call("get_balance", account="operating")
-            except OSError as error:
+            except (OSError, ValueError, LookupError) as error:
+                # No answer, or one that is not the door's.
                 self.failed.append(error)
                 continue
             if isinstance(answer, dict) and not answer.get("isError"):
                 self.succeeded += 1
+                self.slowest = max(self.slowest, time.monotonic() - begin)
             elif isinstance(answer, tuple) and answer[1]["data"]["reason"] == "stale":
                 self.stale += 1
             else:
@@ -79,7 +83,8 @@ class Calls(threading.Thread):
     def end(self) -> None:
         self.enough.set()
         self.join()
-        told = f"{self.succeeded} calls succeeded, {self.stale} met a gateway that was held up, {len(self.failed)} failed"
+        told = f"{self.succeeded} calls succeeded, the slowest in {self.slowest:.1f} s"
+        told += f", {self.stale} met a gateway that was held up, {len(self.failed)} failed"
         print(f"   {told}", flush=True)
         assert not self.failed, f"{told}: {self.failed[:5]}"
         # On a machine with too much to do, a gateway is held up now and then for longer than its lease lasts.
@@ -109,6 +114,7 @@ class Story:
             self.a_disabled_server_is_refused_by_both_gateways,
             self.a_limit_counts_at_both_gateways_together,
             self.gateways_restart_and_calls_go_on,
+            self.a_log_that_stands_still_is_latency,
             self.no_secret_was_told,
             self.it_stops,
         ]
@@ -290,8 +296,23 @@ class Story:
         calls = Calls(self.assistant("analyst"))
         for gateway in GATEWAYS:
             compose("restart", gateway)
-            until(f"{gateway} to be healthy", lambda: containers()[gateway]["State"]["Health"]["Status"] == "healthy" or None, 60)
+            until(f"{gateway} to be healthy", lambda: self.is_healthy(gateway) or None, 60)
         calls.end()
+
+    @staticmethod
+    def is_healthy(service: str) -> bool:
+        return containers()[service]["State"]["Health"]["Status"] == "healthy"
+
+    def a_log_that_stands_still_is_latency(self) -> None:
+        calls = Calls(self.analyst)
+        for _ in range(3):
+            compose("pause", "kafka")
+            # Longer than a lease, shorter than calls wait.
+            time.sleep(1.5)
+            compose("unpause", "kafka")
+            time.sleep(1.5)
+        calls.end()
+        assert calls.slowest > 1, f"no call noticed: the slowest took {calls.slowest} s"
 
     def no_secret_was_told(self) -> None:
         logs = compose("logs")
@@ -324,6 +345,7 @@ def main() -> None:
         raise
     finally:
         compose("down", "--volumes", "--timeout", "20")
+    shutil.rmtree(folder)
     print(f"\n{passed} passed, 0 failed")
 
 

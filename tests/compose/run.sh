@@ -35,6 +35,8 @@ start_engine() {
 stop_engine() {
     kill $engine 2>/dev/null || true
     wait $engine 2>/dev/null || true
+    # A container on the host's network (images are made in one) leaves this mounted.
+    umount "$run/exec/netns/default" 2>/dev/null || true
     rm -rf "$run"
 }
 

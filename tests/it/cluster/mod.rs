@@ -1,6 +1,8 @@
 //! The door as processes: two replicas and a projector on the stack's Kafka, PostgreSQL and Redis. What happens when these fail:
 //! `tests/faults`.
 
+mod elsewhere;
+mod moving;
 mod redis;
 
 use std::time::Instant;

@@ -42,7 +42,7 @@ const FIRST_ADMIN: &str = "ann";
 /// In seconds.
 const HOUR: i64 = 3_600;
 /// The group that may call.
-const CALLERS: &str = "callers";
+pub const CALLERS: &str = "callers";
 
 /// A running cluster. Dropped, its processes are killed.
 #[derive(Debug)]
@@ -107,12 +107,8 @@ impl Cluster {
             let kafka = own.as_ref().unwrap_or(&direct);
             Gateway::start(number, ports, kafka, Arc::clone(&site), folder.path()).await
         });
-        let mut projectors = join_all(projecting).await;
+        let (projectors, gateways) = tokio::join!(join_all(projecting), join_all(serving));
         let http = Client::builder().no_proxy().build().unwrap();
-        for projector in &mut projectors {
-            projector.ready(&http).await;
-        }
-        let gateways = join_all(serving).await;
         let mut cluster = Self {
             http,
             idp,
@@ -164,10 +160,15 @@ impl Cluster {
     /// The admin API of a replica, as the first admin.
     #[must_use]
     pub fn admin(&self, gateway: usize) -> Admin {
+        Admin::new(&self.http, &self.gateways[gateway].admin_url, &self.admin_token())
+    }
+
+    /// The first admin's token for the admin plane.
+    #[must_use]
+    pub fn admin_token(&self) -> Token {
         let mut claims = self.claims(FIRST_ADMIN, &[]);
         claims["aud"] = json!(ADMIN_AUDIENCE);
-        let token = self.idp.sign(&claims);
-        Admin::new(&self.http, &self.gateways[gateway].admin_url, &token)
+        self.idp.sign(&claims)
     }
 
     /// A token of somebody who may call everything.

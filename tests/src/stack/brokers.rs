@@ -30,6 +30,11 @@ use crate::{
 /// How many brokers there are.
 pub const BROKERS: usize = 3;
 
+/// Three Java processes take a while on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How often they are asked.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// How brokers are set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settings {
@@ -149,13 +154,27 @@ impl Brokers {
     }
 
     /// Waits until all three are in the cluster, and in sync for every partition.
+    ///
+    /// # Panics
+    /// They are not within [`PATIENCE`].
     pub async fn complete(&self) {
-        wait::until("three brokers in sync", async || {
-            let metadata = self.metadata(None).await?;
-            let all = metadata.topics.iter().flat_map(|topic| &topic.in_sync);
-            (metadata.brokers == BROKERS && all.copied().all(|in_sync| in_sync == BROKERS)).then_some(())
+        let complete = async {
+            while !self.is_complete().await {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        let in_time = tokio::time::timeout(PATIENCE, complete).await;
+        assert!(
+            in_time.is_ok(),
+            "three brokers are not in sync after {PATIENCE:?}"
+        );
+    }
+
+    async fn is_complete(&self) -> bool {
+        self.metadata(None).await.is_some_and(|metadata| {
+            let mut in_sync = metadata.topics.iter().flat_map(|topic| &topic.in_sync);
+            metadata.brokers == BROKERS && in_sync.all(|in_sync| *in_sync == BROKERS)
         })
-        .await;
     }
 
     /// The broker that leads a partition, now.
