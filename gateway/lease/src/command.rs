@@ -7,7 +7,7 @@ use onedoor_model::{
     control::{ControlEvent, Hold},
     envelope::Draft,
     ids::{ReplicaName, Revision},
-    lease::{Asked, Confirmation, DRIFT, LEASE, Proof, Standing},
+    lease::{Asked, BOUND, Confirmation, DRIFT, LEASE, Proof, Standing},
     registry::RegistryEvent,
 };
 use onedoor_registry::{Applied, Boot, Order, Planned, Rejected, Stopped};
@@ -41,7 +41,8 @@ pub struct Enforced {
 }
 
 impl Control {
-    /// Gives a command, and waits until its effect is in force: here; and, where it is restrictive, everywhere.
+    /// Gives a command, and waits until it is in force everywhere. One that is not restrictive may take away, too, as a retirement does; but
+    /// it does not depend on `control`: where that takes nothing, it is answered after [`BOUND`].
     ///
     /// Once begun it should not be dropped: dropped, it may take effect or not.
     ///
@@ -54,19 +55,10 @@ impl Control {
             Planned::Event(draft) if restrictive => self.hold_and_give(*draft).await?,
             // Whoever took it the first time may have died before its tick: another one covers the command.
             Planned::Before(applied) if restrictive => (applied, self.covered(applied.revision).await?),
-            Planned::Before(applied) => {
-                return Ok(Executed {
-                    applied,
-                    enforced: None,
-                });
-            }
+            Planned::Before(applied) => return Ok(self.in_force(applied).await),
             Planned::Event(draft) => {
-                // What is folded is told in a tick at once.
                 let applied = self.registry.give(*draft).await?;
-                return Ok(Executed {
-                    applied,
-                    enforced: None,
-                });
+                return Ok(self.in_force(applied).await);
             }
         };
         let confirmation = self.confirmed(&asked).await;
@@ -86,6 +78,21 @@ impl Control {
             applied,
             enforced: Some(enforced),
         })
+    }
+
+    /// Waits until no replica serves any more as if a command that is not restrictive had not been given, or until it has waited too long.
+    async fn in_force(&self, applied: Applied) -> Executed {
+        let confirmed = timeout(BOUND, async {
+            let asked = self.covered(applied.revision).await?;
+            Ok::<_, Rejected>(self.confirmed(&asked).await)
+        });
+        if !matches!(confirmed.await, Ok(Ok(_))) {
+            tracing::warn!(revision = %applied.revision, "it is not known whether a command is in force everywhere");
+        }
+        Executed {
+            applied,
+            enforced: None,
+        }
     }
 
     /// Appends the hold, then the event. From the hold on whoever reads it refuses.

@@ -31,8 +31,6 @@ async fn two(log: &Arc<MemoryLog>) -> (Replica, Replica) {
         Replica::start("there", log).await,
     );
     here.register("finance").await;
-    let revision = here.control.registry().snapshot().revision();
-    there.control.registry().reached(revision).await.unwrap();
     (here, there)
 }
 
@@ -55,12 +53,6 @@ async fn a_restrictive_command_is_answered_when_all_replicas_refuse() {
         replicas[0].register(&slug).await;
         let order = Replica::order(&format!("off-{number}"), disable(&slug));
         let taken = &replicas[number % 3];
-        taken
-            .control
-            .registry()
-            .reached(replicas[0].control.registry().snapshot().revision())
-            .await
-            .unwrap();
         let done = in_time(taken.control.execute(order)).await.unwrap();
         for replica in &replicas {
             assert!(replica.refuses(&slug), "{} at the answer", replica.boot.replica);
@@ -71,6 +63,17 @@ async fn a_restrictive_command_is_answered_when_all_replicas_refuse() {
         assert_eq!(names(&enforced.expired), [""; 0]);
         assert!(enforced.took < LEASE, "{:?}", enforced.took);
     }
+}
+
+#[tokio::test]
+async fn any_command_is_answered_when_no_replica_serves_as_if_it_had_not_been_given() {
+    let log = memory();
+    let (here, there) = two(&log).await;
+    assert!(there.knows("finance"), "at the answer");
+    there.log.cut(Stream::Registry, Way::Read);
+    assert!(there.control.lease().may_serve());
+    here.register("hr").await;
+    assert!(!there.knows("hr") && !there.control.lease().may_serve());
 }
 
 #[tokio::test]

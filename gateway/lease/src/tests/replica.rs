@@ -98,6 +98,12 @@ impl Replica {
         assert_eq!(done.enforced, None);
     }
 
+    /// Whether the registry has a server of this name.
+    pub(super) fn knows(&self, slug: &str) -> bool {
+        let state = self.control.registry().state();
+        state.server_named(&slug.parse().unwrap()).is_some()
+    }
+
     /// Whether the registry has it that the server is disabled.
     pub(super) fn is_disabled(&self, slug: &str) -> bool {
         let state = self.control.registry().state();
