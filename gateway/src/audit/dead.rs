@@ -1,6 +1,6 @@
 //! Closing boots that died, where there are several replicas: their open calls end as unknown.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use onedoor_lease::Control;
 use onedoor_model::ids::BootId;
@@ -19,8 +19,9 @@ pub(crate) struct DeadBoots {
     control: Arc<Control>,
     recorder: Recorder,
     store: Store,
-    /// What the projection may not show yet.
-    closed: BTreeSet<BootId>,
+    /// Boots that were closed here, with the last event known of each. The projection may not show it yet; and what such a boot had on its
+    /// way may come into the log after that, so that it is to be closed again.
+    closed: BTreeMap<BootId, u64>,
 }
 
 /// Why boots could not be closed now.
@@ -38,7 +39,7 @@ impl DeadBoots {
             control: Arc::clone(control),
             recorder: recorder.clone(),
             store: store.clone(),
-            closed: BTreeSet::new(),
+            closed: BTreeMap::new(),
         }
     }
 
@@ -61,8 +62,9 @@ impl DeadBoots {
             return Ok(());
         }
         for open in self.store.open_boots(self.control.boot()).await? {
-            if self.control.is_dead(open.boot) && self.closed.insert(open.boot) {
+            if self.control.is_dead(open.boot) && self.closed.get(&open.boot) != Some(&open.last_seq) {
                 self.recorder.close_boot(open.boot).await?;
+                self.closed.insert(open.boot, open.last_seq);
                 tracing::warn!(boot = %open.boot, "closed a boot that had died; its open calls ended as unknown");
             }
         }
