@@ -75,6 +75,11 @@ impl Fault {
     pub(crate) const fn isolates_victim(self) -> bool {
         matches!(self, Self::ReplicaPaused | Self::KafkaStalled | Self::KafkaCut)
     }
+
+    /// Whether `control` may take nothing for a while, so that any lease may run out.
+    pub(crate) const fn stops_a_leader(self) -> bool {
+        matches!(self, Self::LeaderKilled(_) | Self::LeaderPaused(_))
+    }
 }
 
 impl Ongoing {
