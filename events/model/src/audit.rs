@@ -175,10 +175,9 @@ pub struct DispatchedLate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LateCause {
-    /// The lease had run out.
+    /// The lease had run out. (A command that takes the permit back does not count as enforced before what was decided on earlier is
+    /// written: it makes nothing late.)
     Stale,
-    /// The caller was no longer permitted.
-    Revoked,
 }
 
 /// How a call ended. The first outcome of a call in offset order counts.
@@ -225,6 +224,8 @@ pub enum CancelCause {
     Client,
     /// A registry change took the permit back.
     Revoked,
+    /// The replica could not show for too long that it is up to date.
+    Stale,
     /// Token A expired.
     TokenExpired,
     /// The replica was stopped.

@@ -52,6 +52,15 @@ pub struct Tick {
     pub vocabulary: u32,
 }
 
+impl Tick {
+    /// How far its writer had read this stream; none where that is beyond its own offset: then it had read another one, that was here
+    /// before this one was made anew.
+    #[must_use]
+    pub fn read_to(&self, offset: Offset) -> Option<Offset> {
+        (self.control <= offset).then_some(self.control)
+    }
+}
+
 impl Hold {
     /// A hold of a restrictive change; none for any other change: what gives something waits for its place in `registry`.
     #[must_use]
@@ -136,6 +145,13 @@ mod tests {
         let data: &RawValue = serde_json::from_str(json).unwrap();
         let read = ControlEvent::upcast("dev.onedoor.Hold.v1", data).unwrap();
         read.map_err(|error| error.to_string())
+    }
+
+    /// Where this is red, raise [`VOCABULARY`], and write the new type only where [`crate::lease::Lease::vocabulary`] allows it.
+    #[test]
+    fn a_new_type_takes_a_new_number() {
+        let types = RegistryEvent::KINDS.len() + ControlEvent::KINDS.len();
+        assert_eq!((VOCABULARY, types), (1, 22));
     }
 
     #[test]

@@ -23,12 +23,26 @@ pub enum Permit {
     CallTool(CallPermit),
 }
 
-/// For whom, and for which server, a Token B may be obtained. Only a permit gives one.
+/// What a permit allows: for whom and for which server a Token B may be obtained, and what may be asked of that server. Only a permit
+/// gives one.
 #[derive(Clone, Copy, Debug)]
 pub struct Entitlement<'p> {
     principal: &'p Arc<Principal>,
+    request: &'p Request,
     server: &'p Arc<Server>,
     version: &'p Arc<ServerVersion>,
+    grants: &'p [GrantId],
+}
+
+impl Permit {
+    /// What it allows.
+    #[must_use]
+    pub fn entitlement(&self) -> Entitlement<'_> {
+        match self {
+            Self::Discover(permit) | Self::ListTools(permit) => permit.entitlement(),
+            Self::CallTool(permit) => permit.entitlement(),
+        }
+    }
 }
 
 /// Leave to know a server and these tools of it.
@@ -60,6 +74,12 @@ impl<'p> Entitlement<'p> {
         self.principal
     }
 
+    /// What was asked, to be decided anew when the registry has moved on.
+    #[must_use]
+    pub fn request(self) -> &'p Request {
+        self.request
+    }
+
     /// For which server.
     #[must_use]
     pub fn server(self) -> &'p Arc<Server> {
@@ -70,6 +90,12 @@ impl<'p> Entitlement<'p> {
     #[must_use]
     pub fn version(self) -> &'p Arc<ServerVersion> {
         self.version
+    }
+
+    /// The grants that allow a call, as its record names them; none where no call is allowed.
+    #[must_use]
+    pub fn grants(self) -> &'p [GrantId] {
+        self.grants
     }
 }
 
@@ -114,13 +140,15 @@ impl ListPermit {
         &self.version
     }
 
-    /// The token that may be obtained.
+    /// What it allows.
     #[must_use]
     pub fn entitlement(&self) -> Entitlement<'_> {
         Entitlement {
             principal: &self.principal,
+            request: &self.request,
             server: &self.server,
             version: &self.version,
+            grants: &[],
         }
     }
 
@@ -182,13 +210,15 @@ impl CallPermit {
         &self.version
     }
 
-    /// The token that may be obtained.
+    /// What it allows.
     #[must_use]
     pub fn entitlement(&self) -> Entitlement<'_> {
         Entitlement {
             principal: &self.principal,
+            request: &self.request,
             server: &self.server,
             version: &self.version,
+            grants: &self.grants,
         }
     }
 

@@ -9,7 +9,7 @@ use imbl::OrdMap;
 
 use super::DenialReason;
 use crate::{
-    ids::{IssuerName, LogId, Revision, ServerId, Slug, TenantId},
+    ids::{AppRole, GroupId, IssuerName, LogId, Revision, ServerId, Slug, TenantId},
     principal::Principal,
     registry::{Block, BlockTarget, Grant, Issuer, Server, Settings, State, Subject},
 };
@@ -22,25 +22,34 @@ pub struct Snapshot {
     held: bool,
     revision: Revision,
     servers: BTreeMap<Slug, Arc<Server>>,
-    grants: HashMap<Holder, Vec<Arc<Grant>>>,
+    grants: HashMap<(ServerId, IssuerName, TenantId), Holders>,
     blocks: HashMap<BlockTarget, Vec<Block>>,
     epochs: OrdMap<BlockTarget, Revision>,
     issuers: BTreeMap<IssuerName, Arc<Issuer>>,
     settings: Arc<Settings>,
 }
 
-/// Whom a grant is given to. A group is a group only of its issuer and tenant.
-type Holder = (IssuerName, TenantId, Subject);
+/// The grants on a server by who holds them. A group is a group only of its issuer and tenant.
+#[derive(Debug, Default)]
+struct Holders {
+    groups: HashMap<GroupId, Vec<Arc<Grant>>>,
+    roles: HashMap<AppRole, Vec<Arc<Grant>>>,
+}
 
 impl Snapshot {
     /// The view of a state.
     #[must_use]
     pub fn of(state: &State) -> Self {
-        let mut grants: HashMap<Holder, Vec<Arc<Grant>>> = HashMap::new();
+        let mut grants: HashMap<_, Holders> = HashMap::new();
         for grant in state.grants() {
-            let grant = &grant.value;
-            let holder = (grant.issuer.clone(), grant.tenant.clone(), grant.subject.clone());
-            grants.entry(holder).or_default().push(Arc::new(grant.clone()));
+            let grant = Arc::new(grant.value.clone());
+            let on = (grant.server, grant.issuer.clone(), grant.tenant.clone());
+            let holders = grants.entry(on).or_default();
+            let held = match grant.subject.clone() {
+                Subject::Group(group) => holders.groups.entry(group).or_default(),
+                Subject::Role(role) => holders.roles.entry(role).or_default(),
+            };
+            held.push(grant);
         }
         let mut blocks: HashMap<BlockTarget, Vec<Block>> = HashMap::new();
         for block in state.blocks() {
@@ -146,18 +155,16 @@ impl Snapshot {
 
     /// The grants that the caller's groups and roles hold on a server, in order of their ids.
     pub(super) fn grants_of(&self, principal: &Principal, server: ServerId) -> Vec<&Grant> {
-        let groups = principal.groups.iter().cloned().map(Subject::Group);
-        let roles = principal.roles.iter().cloned().map(Subject::Role);
-        let mut held: Vec<&Grant> = groups
-            .chain(roles)
-            .filter_map(|subject| {
-                self.grants
-                    .get(&(principal.issuer.clone(), principal.tenant.clone(), subject))
-            })
-            .flatten()
-            .map(Arc::as_ref)
-            .filter(|grant| grant.server == server)
-            .collect();
+        let on = (server, principal.issuer.clone(), principal.tenant.clone());
+        let Some(holders) = self.grants.get(&on) else {
+            return Vec::new();
+        };
+        let of_groups = principal
+            .groups
+            .iter()
+            .filter_map(|group| holders.groups.get(group));
+        let of_roles = principal.roles.iter().filter_map(|role| holders.roles.get(role));
+        let mut held: Vec<&Grant> = of_groups.chain(of_roles).flatten().map(Arc::as_ref).collect();
         held.sort_by_key(|grant| grant.id);
         held
     }

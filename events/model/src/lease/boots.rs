@@ -70,14 +70,12 @@ impl Boots {
         now: BootInstant,
     ) {
         let before = self.seen.get(&envelope.boot).map(|seen| seen.tick);
-        let tick = match before {
-            // A tick that was delayed says less than one that came before it.
-            Some(before) => Tick {
-                revision: tick.revision.max(before.revision),
-                control: tick.control.max(before.control),
-                ..tick
-            },
-            None => tick,
+        let (revision, control) = before.map_or((Offset(0), Offset(0)), |tick| (tick.revision, tick.control));
+        // A tick that was delayed says less than one that came before it.
+        let tick = Tick {
+            revision: tick.revision.max(revision),
+            control: tick.read_to(offset).unwrap_or_default().max(control),
+            ..tick
         };
         let seen = SeenBoot {
             boot: envelope.boot,
@@ -100,9 +98,8 @@ impl Boots {
         self.elapsed.saturating_sub(heard)
     }
 
-    /// Those that are not dead.
-    pub(super) fn living(&self) -> impl Iterator<Item = &SeenBoot> {
-        self.iter().filter(|seen| self.silence(seen.boot) < DEAD_AFTER)
+    pub(super) fn is_alive(&self, boot: BootId) -> bool {
+        self.silence(boot) < DEAD_AFTER
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &SeenBoot> {

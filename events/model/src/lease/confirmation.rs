@@ -2,7 +2,10 @@
 
 use crate::ids::{BootId, Offset, ReplicaName, Revision};
 
-use super::{BootInstant, DRIFT, LEASE, boots::Boots};
+use super::{
+    BootInstant, DRIFT, LEASE,
+    boots::{Boots, SeenBoot},
+};
 
 /// A command that waits for its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +35,7 @@ pub enum Proof {
 /// How far a command is from its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confirmation {
-    /// Every boot that is not dead, by id.
+    /// Every boot that is not dead, or may still serve, by id.
     pub boots: Vec<(BootId, ReplicaName, Standing)>,
     /// Nothing is dispatched any more as if the command had not been given: it may be answered.
     pub complete: bool,
@@ -50,29 +53,39 @@ pub enum Standing {
 }
 
 impl Boots {
-    /// See [`super::Lease::confirmation`]; `position` is how far `control` was read.
-    pub(super) fn confirmation(&self, asked: &Asked, position: Offset, now: BootInstant) -> Confirmation {
+    /// See [`super::Lease::confirmation`]; `control` was read from when `began` on, up to `position`.
+    pub(super) fn confirmation(
+        &self,
+        asked: &Asked,
+        position: Offset,
+        began: BootInstant,
+        now: BootInstant,
+    ) -> Confirmation {
         // A lease is of a tick that was sent before the record was written, or its holder has read the record.
         let expired = now >= after_lease(asked.acknowledged);
-        // So whoever may still serve has ticked before the record: all of these are known once the record is read.
-        let all_known = position > asked.record;
+        let is_read = position > asked.record;
+        // So whoever may still serve has ticked before the record; and since reading began, where a lease has passed since.
+        let all_known = is_read && now >= after_lease(began);
+        let standing = |seen: &SeenBoot| {
+            let covered = match asked.proof {
+                Proof::Hold { hold, event } => {
+                    seen.tick.control > hold || event.is_some_and(|event| seen.tick.revision >= event)
+                }
+                Proof::Event(event) => seen.tick.revision >= event,
+            };
+            let ended = is_read && seen.offset < asked.record && now >= after_lease(seen.read);
+            match (covered, expired || ended) {
+                (true, _) => Standing::Confirmed,
+                (false, true) => Standing::Expired,
+                (false, false) => Standing::Waiting,
+            }
+        };
         let boots: Vec<_> = self
-            .living()
-            .map(|seen| {
-                let covered = match asked.proof {
-                    Proof::Hold { hold, event } => {
-                        seen.tick.control > hold || event.is_some_and(|event| seen.tick.revision >= event)
-                    }
-                    Proof::Event(event) => seen.tick.revision >= event,
-                };
-                let ended = all_known && seen.offset < asked.record && now >= after_lease(seen.read);
-                let standing = match (covered, expired || ended) {
-                    (true, _) => Standing::Confirmed,
-                    (false, true) => Standing::Expired,
-                    (false, false) => Standing::Waiting,
-                };
-                (seen.boot, seen.replica.clone(), standing)
-            })
+            .iter()
+            .map(|seen| (seen, standing(seen)))
+            // Who is dead is so by the log's clock, which nobody is let off for.
+            .filter(|(seen, standing)| *standing == Standing::Waiting || self.is_alive(seen.boot))
+            .map(|(seen, standing)| (seen.boot, seen.replica.clone(), standing))
             .collect();
         let nobody_waits = boots
             .iter()

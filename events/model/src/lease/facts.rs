@@ -8,11 +8,12 @@ use crate::{
     envelope::{Envelope, Producer},
     ids::{
         AggregateVersion, BootId, CommandId, Digest, EventId, LogId, Offset, ReplicaName, Revision, ServerId,
+        ToolName,
     },
     principal::Actor,
     registry::{
         Change, CommandStamp, LogCreated, ManifestSubmitted, RegistryEvent, ReplicaJoined, ServerChosen,
-        State,
+        State, ToolChosen,
     },
 };
 
@@ -25,12 +26,14 @@ pub(super) enum Fact {
     Joined(u8),
 }
 
-/// What is asked for: each takes a server of its own away from everyone.
+/// What is asked for: each takes something away from everyone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Command {
-    /// Disables: restrictive, so a hold goes ahead of it.
+    /// Disables a server: restrictive, so a hold goes ahead of it.
     Kill,
-    /// Retires: not restrictive.
+    /// Disables the server's tool: restrictive, too.
+    KillTool,
+    /// Retires another server: not restrictive.
     Plain,
 }
 
@@ -88,18 +91,36 @@ impl Facts {
 }
 
 impl Command {
+    pub(super) const ALL: [Self; 3] = [Self::Kill, Self::KillTool, Self::Plain];
+
+    fn id(self) -> &'static str {
+        match self {
+            Self::Kill => "kill",
+            Self::KillTool => "kill-tool",
+            Self::Plain => "plain",
+        }
+    }
+
+    /// The command of an event that [`event`] made.
+    pub(super) fn of(event: &RegistryEvent) -> Self {
+        let id = event.command.id.as_str();
+        Self::ALL.into_iter().find(|command| command.id() == id).unwrap()
+    }
+
     fn server(self) -> ServerId {
         match self {
-            Self::Kill => ServerId(Uuid::from_u128(1)),
+            Self::Kill | Self::KillTool => ServerId(Uuid::from_u128(1)),
             Self::Plain => ServerId(Uuid::from_u128(2)),
         }
     }
 
     /// Whether a state refuses what the command took away.
     pub(super) fn is_refused_by(self, state: &State) -> bool {
-        state
-            .server(self.server())
-            .is_some_and(|server| server.disabled.is_some() || server.retired.is_some())
+        state.server(self.server()).is_some_and(|server| match self {
+            Self::Kill => server.disabled.is_some(),
+            Self::KillTool => server.disabled_tools.contains_key(&tool()),
+            Self::Plain => server.retired.is_some(),
+        })
     }
 }
 
@@ -109,22 +130,25 @@ pub(super) fn boot_id(boot: u8) -> BootId {
 
 /// The event of a command: whoever appends it.
 pub(super) fn event(command: Command) -> RegistryEvent {
-    let chosen = ServerChosen {
-        server: command.server(),
+    let server = command.server();
+    let (expected, change) = match command {
+        Command::Kill => (None, Change::ServerDisabled(ServerChosen { server })),
+        Command::KillTool => (None, Change::ToolDisabled(ToolChosen { server, tool: tool() })),
+        // The server's registration is the last event of the base.
+        Command::Plain => (
+            Some(AggregateVersion(BASE - 1)),
+            Change::ServerRetired(ServerChosen { server }),
+        ),
     };
-    match command {
-        Command::Kill => RegistryEvent {
-            command: stamp("kill"),
-            expected: None,
-            change: Change::ServerDisabled(chosen),
-        },
-        Command::Plain => RegistryEvent {
-            command: stamp("plain"),
-            // The server's registration is the last event of the base.
-            expected: Some(AggregateVersion(BASE - 1)),
-            change: Change::ServerRetired(chosen),
-        },
+    RegistryEvent {
+        command: stamp(command.id()),
+        expected,
+        change,
     }
+}
+
+fn tool() -> ToolName {
+    ToolName::new("read").unwrap()
 }
 
 pub(super) fn admin() -> Actor {

@@ -7,14 +7,14 @@
 //!
 //! # How it is driven
 //! By one task, which reads both streams and alone publishes what is decided on:
-//! 1. Note the end of `control`; find where to read from ([`start`]); make a [`Lease`] on the state that is published; append
-//!    `ReplicaJoined` to `registry`, and tell its offset ([`Lease::joined`]).
+//! 1. Note the end of `control`; find where to read from ([`start`]); then read the clock, and make a [`Lease`]; append `ReplicaJoined` to
+//!    `registry`, and tell its offset ([`Lease::joined`]).
 //! 2. Every [`TICK`], and at once after a change was enforced: read the clock, [`Lease::send`], and then give the tick to the log.
 //! 3. Every record of `control`, in order: [`Lease::read`], with the clock read after it came.
-//! 4. After a hold was read, and after events were folded: [`Lease::view`]; publish its state, cut what it forbids, purge what it
+//! 4. At first, after a hold was read, and after events were folded: [`Lease::view`]; publish its state, cut what it forbids, purge what it
 //!    revokes; then [`Lease::enforced`], and a tick.
 //! 5. Now and then: append the events that [`Lease::take_over`] gives.
-//! 6. After a gap (reading again from elsewhere, [`Stop::Gap`]): a new `Lease`, from 1.
+//! 6. Where records were missed: at once [`Lease::gap`]; then as in 1, but with the same `Lease` ([`Lease::begin_again`]).
 
 mod boots;
 #[cfg(test)]
@@ -72,19 +72,24 @@ pub const STREAM_PATIENCE: Duration = Duration::from_secs(5);
 pub struct Lease {
     boot: BootId,
     log: LogId,
+    /// When reading `control` began: whoever ticked before that, and may serve, is not known.
+    began: BootInstant,
     /// The control record that is due next.
     position: Offset,
     /// What is decided on, cut and purged by.
     enforced: Enforced,
+    /// Every hold before this is enforced, or had ended elsewhere, before this boot has folded that it joined. What was missed may be in
+    /// force no sooner, and what goes on may have been decided on before a gap.
+    vouched: Offset,
     /// The highest revision that a tick read so far carries.
     carried: Revision,
     /// Ticks that were sent, by nonce, and have not been read back.
     sent: BTreeMap<u64, BootInstant>,
-    /// The least that the next tick may have.
+    /// The next tick's.
     nonce: u64,
     /// Own ticks that were read before all before them was enforced.
     read_back: Vec<ReadBack>,
-    /// Never moves back.
+    /// Never moves back; a gap ends it.
     until: Option<BootInstant>,
     joined: Option<Revision>,
     holds: Holds,
@@ -151,7 +156,7 @@ pub enum Stop {
     /// A newer Onedoor has written to the log, or it is damaged. Tell of it with [`Lease::stop`].
     #[error("an event cannot be understood")]
     Unintelligible,
-    /// Records are missing or come again: `control` was cut at its head or lost its tail. A new [`Lease`] may begin again.
+    /// Records were skipped or came again, and nobody said so ([`Lease::gap`]).
     #[error("control record {found} came where {due} was due")]
     Gap {
         /// The offset due.
@@ -180,17 +185,19 @@ struct ReadBack {
 }
 
 impl Lease {
-    /// The lease of a boot that decides on the registry at `revision`, and reads `control` from `position` on, as [`start`] says.
+    /// The lease of a boot that reads `control` from `position` on, as [`start`] says. `now` was read *after* `control`'s end was noted.
     #[must_use]
-    pub fn new(boot: BootId, log: LogId, revision: Revision, position: Offset) -> Self {
+    pub fn new(boot: BootId, log: LogId, position: Offset, now: BootInstant) -> Self {
         Self {
             boot,
             log,
+            began: now,
             position,
             enforced: Enforced {
-                revision,
+                revision: Offset(0),
                 control: position,
             },
+            vouched: position,
             carried: Offset(0),
             sent: BTreeMap::new(),
             nonce: 0,
@@ -203,10 +210,29 @@ impl Lease {
         }
     }
 
+    /// Records of `control` were missed, as its head was cut. From now on nothing is served, until reading has begun again. Open holds stay in force: what was refused once is not permitted meanwhile, and a call that looked at the lease before this
+    /// may still be decided.
+    pub fn gap(&mut self) {
+        self.vouched = self.told();
+        self.until = None;
+        self.joined = None;
+        self.sent.clear();
+        self.read_back.clear();
+    }
+
+    /// After a gap: reads on from `position`, as [`start`] says now. `now` was read *after* `control`'s end was noted.
+    pub fn begin_again(&mut self, position: Offset, now: BootInstant) {
+        self.gap();
+        self.began = now;
+        self.position = position;
+        self.vouched = self.vouched.min(position);
+    }
+
     /// This boot's `ReplicaJoined`, appended after `control`'s end was noted, stands at this offset of `registry`: before it is
     /// enforced, nothing is served. What was in `registry` when the boot began, and is in no record that is still read, is before it.
     pub fn joined(&mut self, revision: Revision) {
         self.joined = Some(revision);
+        self.renew();
     }
 
     /// The tick to append now. `now` was read *before* this, and so before the log can have the tick.
@@ -214,16 +240,16 @@ impl Lease {
         // A tick renews nothing once its own lease has passed.
         self.sent.retain(|_, sent| now < sent.plus(LEASE));
         self.read_back.retain(|read| now < read.sent.plus(LEASE));
-        // Never one that this boot has used, in a lease before this one either: its ticks may still come back.
-        let nonce = self.nonce.max(now.as_nanos());
-        self.nonce = nonce + 1;
+        let nonce = self.nonce;
+        self.nonce += 1;
         self.sent.insert(nonce, now);
+        let control = self.told();
         Tick {
             log: self.log,
             nonce,
             revision: self.enforced.revision,
-            control: self.enforced.control,
-            oldest_hold: self.holds.first_before(self.enforced.control),
+            control,
+            oldest_hold: self.holds.first_before(control),
             vocabulary: VOCABULARY,
         }
     }
@@ -317,11 +343,12 @@ impl Lease {
 
     /// Renews the lease by the own ticks that came back, where all before them is enforced.
     fn renew(&mut self) {
-        // Ticks hold nothing to enforce.
-        self.enforced.control = self
-            .holds
-            .first_from(self.enforced.control)
-            .unwrap_or(self.position);
+        if !self.has_joined() {
+            return;
+        }
+        // Ticks hold nothing to enforce. (A hold from before a gap may have stood behind where reading began again.)
+        let unenforced = self.holds.first_from(self.enforced.control);
+        self.enforced.control = unenforced.map_or(self.position, |hold| hold.min(self.position));
         let Enforced { revision, control } = self.enforced;
         let until = &mut self.until;
         self.read_back.retain(|read| {
@@ -339,11 +366,23 @@ impl Lease {
         if let Some(stop) = self.stopped {
             return Serving::No(Why::Stopped(stop));
         }
-        let joined = self.joined.is_some_and(|joined| self.enforced.revision >= joined);
         match self.until {
-            Some(until) if joined && now < until => Serving::Yes { until },
-            Some(since) if joined => Serving::No(Why::Expired { since }),
-            Some(_) | None => Serving::No(Why::Joining),
+            Some(until) if now < until => Serving::Yes { until },
+            Some(since) => Serving::No(Why::Expired { since }),
+            None => Serving::No(Why::Joining),
+        }
+    }
+
+    fn has_joined(&self) -> bool {
+        self.joined.is_some_and(|joined| self.enforced.revision >= joined)
+    }
+
+    /// Where ticks say that this boot's reading stands.
+    fn told(&self) -> Offset {
+        if self.has_joined() {
+            self.enforced.control
+        } else {
+            self.vouched
         }
     }
 
@@ -378,7 +417,7 @@ impl Lease {
     /// record has confirmed, or a lease and [`DRIFT`] after the record.
     #[must_use]
     pub fn confirmation(&self, asked: &Asked, now: BootInstant) -> Confirmation {
-        self.boots.confirmation(asked, self.position, now)
+        self.boots.confirmation(asked, self.position, self.began, now)
     }
 
     /// Every boot that ticked in what was read, but those that were silent for an hour.
@@ -398,7 +437,8 @@ impl Lease {
     #[must_use]
     pub fn vocabulary(&self) -> u32 {
         self.boots
-            .living()
+            .iter()
+            .filter(|seen| self.boots.is_alive(seen.boot))
             .map(|seen| seen.tick.vocabulary)
             .min()
             .unwrap_or(0)

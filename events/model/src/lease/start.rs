@@ -13,18 +13,18 @@ pub struct HoldLost {
 }
 
 /// Where to read from: the oldest hold that may be open. `first` is the oldest record held, `ticks` are the last ones before the end
-/// that was noted; without any, all that is held is read.
+/// that was noted, with their offsets; without any, all that is held is read.
 ///
 /// A tick vouches for what is before its `control`, and for no more: a hold between there and the tick may be unknown to its writer.
 ///
 /// # Errors
 /// [`HoldLost`]
-pub fn start(first: Offset, ticks: impl IntoIterator<Item = Tick>) -> Result<Offset, HoldLost> {
+pub fn start(first: Offset, ticks: impl IntoIterator<Item = (Offset, Tick)>) -> Result<Offset, HoldLost> {
     let wanted = ticks
         .into_iter()
-        .map(|tick| {
-            tick.oldest_hold
-                .map_or(tick.control, |hold| hold.min(tick.control))
+        .filter_map(|(offset, tick)| {
+            let read = tick.read_to(offset)?;
+            Some(tick.oldest_hold.map_or(read, |hold| hold.min(read)))
         })
         .max();
     match wanted {

@@ -340,8 +340,14 @@ fn any_change() -> impl Strategy<Value = Change> {
         n.clone().prop_map(enable),
         n.clone().prop_map(retire),
         (n.clone(), n.clone(), tool).prop_map(|(id, n, tool)| grant(id, n, tool)),
-        n.prop_map(|n| Change::GrantRemoved(GrantChosen {
+        n.clone().prop_map(|n| Change::GrantRemoved(GrantChosen {
             id: GrantId(Uuid::from_u128(n))
+        })),
+        n.clone().prop_map(|n| Change::ToolDisabled(read_of(n))),
+        n.clone().prop_map(|n| Change::ToolEnabled(read_of(n))),
+        n.clone().prop_map(block),
+        n.prop_map(|n| Change::BlockRemoved(BlockChosen {
+            id: BlockId(Uuid::from_u128(n))
         })),
         Just(trust("idp")),
         Just(Change::IssuerDistrusted(IssuerChosen { name: name("idp") })),

@@ -3,78 +3,54 @@
 use std::sync::Arc;
 
 use super::{
-    super::{Lease, Stop},
-    facts::{self, BASE, Command, Fact, LOG, OTHER_LOG},
+    facts::{self, BASE, Command, Fact},
     scenario::{MOMENT, STEP},
     sentences::Sentence,
     steps::{Action, Rules},
-    world::{Call, Commands, Given, Replica, World},
+    world::{Given, Replica, World},
 };
-use crate::ids::Offset;
+use crate::{control::ControlEvent, ids::Offset};
+
+/// When a run begins, in milliseconds: all that run know each other by then.
+const BEGINNING: u64 = 4 * STEP;
 
 impl Rules {
     /// The state that the search begins with.
     pub(super) fn beginning(&self) -> World {
         let scenario = &self.scenario;
-        let replicas = scenario.sends.iter().enumerate().map(|(slot, sends)| {
-            let boot = slot as u8;
-            let (log, revision) = if scenario.foreign == Some(slot) {
-                (OTHER_LOG, Offset(BASE + 40))
-            } else {
-                (LOG, Offset(BASE - 1))
-            };
-            let mut lease = Lease::new(self.boot_id(boot), log, revision, Offset(0));
-            let alive = scenario.absent != Some(slot);
-            if alive {
-                lease.joined(Offset(0));
-            }
-            Arc::new(Replica {
-                alive,
-                boot,
-                lease,
-                folded: 0,
-                refuses: Commands::default(),
-                cut: Commands::default(),
-                call: Call::None,
-                behind: 0,
-                sends: *sends + scenario.more_sends,
-            })
-        });
+        let slots = 0..scenario.sends.len();
         let mut world = World {
-            now: 0,
+            now: BEGINNING,
             control: Vec::new(),
+            first: Offset(0),
             registry: Vec::new(),
             flying: Vec::new(),
-            replicas: replicas.collect(),
+            replicas: slots.clone().map(|slot| Arc::new(self.running(slot))).collect(),
             given: scenario
                 .commands
                 .iter()
-                .map(|command| Given::new(*command))
+                .map(|command| Given::new(*command, scenario.asked))
                 .collect(),
             left: scenario.left,
             next_boot: scenario.sends.len() as u8,
         };
-        if scenario.warm {
-            let running: Vec<usize> = (0..world.replicas.len())
-                .filter(|slot| world.replicas[*slot].alive)
-                .collect();
-            for slot in &running {
-                self.send(&mut world, *slot);
-            }
-            for record in std::mem::take(&mut world.flying) {
-                self.commit(&mut world, &record);
-            }
-            for slot in running {
-                while world.has_unread(slot) {
-                    self.read(&mut world, slot);
-                }
-            }
+        for slot in slots {
+            self.publish(&mut world, slot);
+            self.enforce(&mut world, slot);
+            world.replica(slot).alive = !scenario.absent.contains(&slot);
         }
-        if let Some(slot) = scenario.absent
-            && self.lacks(Sentence::EndNotedBeforeJoining)
-        {
-            world.replica(slot).lease.joined(facts::revision(0));
-            world.registry.push(Fact::Joined(slot as u8));
+        if let Some(slot) = scenario.foreign {
+            world.replica(slot).lease.enforced.revision = Offset(BASE + 40);
+        }
+        if scenario.warm {
+            self.warm_up(&mut world);
+        }
+        if self.lacks(Sentence::EndNotedBeforeJoining) {
+            for slot in scenario.absent {
+                let joined = facts::revision(world.registry.len());
+                world.replica(*slot).lease.joined(joined);
+                world.registry.push(Fact::Joined(*slot as u8));
+            }
         }
         if scenario.given_first {
             self.give(&mut world, 0);
@@ -92,15 +68,34 @@ impl Rules {
         world
     }
 
+    /// Everyone who runs has ticked, and read it back.
+    fn warm_up(&self, world: &mut World) {
+        for slot in world.living() {
+            self.send(world, slot);
+        }
+        for record in std::mem::take(&mut world.flying) {
+            self.commit(world, &record);
+        }
+        for slot in world.living() {
+            while world.has_unread(slot) {
+                self.read(world, slot);
+            }
+        }
+    }
+
     /// Every step that can follow.
     pub(super) fn actions(&self, world: &World) -> Vec<Action> {
         let mut actions = Vec::new();
         if world.left.time > 0 {
-            actions.push(Action::Pass(STEP));
-            actions.extend(self.scenario.suspended.map(|slot| Action::Suspend(slot, STEP)));
+            let step = self.scenario.step;
+            actions.push(Action::Pass(step));
+            actions.extend(self.scenario.suspended.map(|slot| Action::Suspend(slot, step)));
         }
         if world.left.moments > 0 {
             actions.push(Action::Pass(MOMENT));
+        }
+        if world.left.trims > 0 {
+            actions.extend(trims(world).map(Action::Trim));
         }
         for command in 0..world.given.len() {
             self.with_command(world, command, &mut actions);
@@ -111,7 +106,7 @@ impl Rules {
                 actions.push(Action::CommitTwice(record));
             }
         }
-        for slot in 0..world.replicas.len() {
+        for slot in (0..world.replicas.len()).filter(|slot| self.scenario.paused != Some(*slot)) {
             if world.replicas[slot].alive {
                 self.of_replica(world, slot, &mut actions);
                 self.of_call(world, slot, &mut actions);
@@ -125,6 +120,7 @@ impl Rules {
     fn with_command(&self, world: &World, command: usize, actions: &mut Vec<Action>) {
         let given = &world.given[command];
         match given.api {
+            Some(api) if !world.replicas[api].alive || self.scenario.paused == Some(api) => {}
             Some(_) if !given.asked => actions.push(Action::Give(command)),
             Some(_) if self.may_append(given) => actions.push(Action::Append(command)),
             Some(_) => {}
@@ -136,13 +132,9 @@ impl Rules {
         }
     }
 
-    /// A restrictive command's event follows its hold.
+    /// A restrictive command's event follows its hold, or overtakes it.
     pub(super) fn may_append(&self, given: &Given) -> bool {
-        let hold = match given.command {
-            Command::Kill => given.hold.is_some() || self.lacks(Sentence::HoldFirst),
-            Command::Plain => true,
-        };
-        given.asked && !given.appended && hold
+        given.asked && !given.appended
     }
 
     fn of_replica(&self, world: &World, slot: usize, actions: &mut Vec<Action>) {
@@ -150,88 +142,63 @@ impl Rules {
         if world.left.crashes > 0 && self.scenario.mortal.contains(&slot) {
             actions.push(Action::Crash(slot));
         }
-        match replica.lease.stopped {
-            None => {}
-            Some(Stop::Gap { .. }) => return actions.push(Action::BeginAnew(slot)),
-            Some(Stop::ForeignLog { .. } | Stop::Unintelligible | Stop::NotFollowed) => return,
+        if replica.lease.stopped.is_some() {
+            return;
         }
         if replica.sends > 0 {
             actions.push(Action::Send(slot));
         }
         if world.has_unread(slot) {
             actions.push(Action::Read(slot));
-            let behind = replica.lease.position.next().0 < world.control.len() as u64;
-            if behind && world.left.misses > 0 {
-                actions.push(Action::Miss(slot));
-            }
         }
-        if replica
-            .lease
-            .holds
-            .first_from(replica.lease.enforced.control)
-            .is_some()
-        {
+        if world.has_missed(slot) {
+            actions.push(Action::Miss(slot));
+        }
+        if replica.lost && self.start(world).is_some() {
+            actions.push(Action::BeginAgain(slot));
+        }
+        if has_unpublished(replica) {
+            actions.push(Action::Publish(slot));
+        }
+        if self.may_enforce(replica) {
             actions.push(Action::Enforce(slot));
         }
         if world.has_unfolded(slot) && ![self.scenario.foreign, self.scenario.stalled].contains(&Some(slot)) {
             actions.push(Action::Fold(slot));
         }
+        if world.left.takeovers > 0 && replica.lease.holds().next().is_some() {
+            actions.push(Action::TakeOver(slot));
+        }
         let unfinished = self.lacks(Sentence::RevisionEnforced) || self.lacks(Sentence::StreamsCut);
         if unfinished && !self.is_finished(world, slot) {
             actions.push(Action::Finish(slot));
         }
-        if replica.lease.joined.is_none() {
+        if replica.lease.joined.is_none() && !replica.lost {
             actions.push(Action::Join(slot));
         }
     }
 
     fn of_none(&self, world: &World, slot: usize, actions: &mut Vec<Action>) {
-        if world.left.boots == 0 || self.scenario.absent != Some(slot) {
-            return;
-        }
-        actions.push(Action::Boot(slot));
-    }
-
-    fn of_call(&self, world: &World, slot: usize, actions: &mut Vec<Action>) {
-        match world.replicas[slot].call {
-            Call::None if world.left.calls > 0 && self.permits(world, slot) => {
-                actions.push(Action::Decide(slot));
-            }
-            Call::None => {}
-            Call::Decided => actions.extend([Action::Write(slot), Action::Check(slot)]),
-            Call::Checked => actions.push(Action::WriteAfterPause(slot)),
-            Call::Written { .. } => actions.push(Action::CheckAgain(slot)),
+        let boots = world.left.boots > 0 && self.scenario.absent.contains(&slot);
+        if boots && self.start(world).is_some() {
+            actions.push(Action::Boot(slot));
         }
     }
 }
 
-impl Given {
-    fn new(command: Command) -> Self {
-        Self {
-            command,
-            api: Some(0),
-            asked: false,
-            hold: None,
-            appended: false,
-            record: None,
-            counts_from: None,
-            answered: false,
-        }
-    }
+/// Whether there is a hold that was read, and is in no view yet.
+fn has_unpublished(replica: &Replica) -> bool {
+    let published = replica.published.back().map(|published| published.view.control);
+    let from = published.unwrap_or(replica.lease.enforced.control);
+    replica.lease.holds.first_from(from).is_some()
 }
 
-impl World {
-    pub(super) fn replica(&mut self, slot: usize) -> &mut Replica {
-        Arc::make_mut(&mut self.replicas[slot])
-    }
-
-    pub(super) fn has_unfolded(&self, slot: usize) -> bool {
-        let replica = &self.replicas[slot];
-        replica.alive && replica.lease.stopped.is_none() && replica.folded < self.registry.len()
-    }
-
-    pub(super) fn has_unread(&self, slot: usize) -> bool {
-        let lease = &self.replicas[slot].lease;
-        lease.stopped.is_none() && lease.position.0 < self.control.len() as u64
-    }
+/// Where `control` may be cut: anywhere, as long as there is a tick behind. Hours are kept, and somebody always ticks.
+fn trims(world: &World) -> impl Iterator<Item = usize> {
+    let ticks = world.control.iter().enumerate();
+    let last = ticks
+        .filter(|(_, record)| matches!(record.envelope.data, ControlEvent::Tick(_)))
+        .map(|(offset, _)| offset)
+        .max();
+    world.first.0 as usize + 1..last.map_or(0, |last| last + 1)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     super::{Asked, BootInstant, DRIFT, LEASE, Proof, Standing},
-    facts::{self, Command, Fact},
+    facts::{self, Fact},
     sentences::Sentence,
     steps::Rules,
     world::{Commands, Given, Record, World},
@@ -22,7 +22,8 @@ impl Rules {
         let clock = self.clock(world, api);
         let given = &mut world.given[command];
         given.asked = true;
-        let hold = Hold::new(facts::event(given.command));
+        let command = given.command;
+        let hold = Hold::new(facts::event(command));
         if let Some(hold) = hold.filter(|_| !self.lacks(Sentence::HoldFirst)) {
             let boot = world.replicas[api].boot;
             let mut envelope = facts::envelope(Some(facts::admin()), ControlEvent::Hold(Box::new(hold)));
@@ -30,7 +31,7 @@ impl Rules {
             let record = Arc::new(Record {
                 envelope,
                 boot,
-                covers: Commands::default(),
+                covers: Commands::of([command]),
                 sent: self.lacks(Sentence::AfterAcknowledgement).then_some(clock),
             });
             // Until the log has it nothing comes of it.
@@ -63,10 +64,7 @@ impl Rules {
             let event =
                 api.and_then(|api| world.replicas[api].knows(world.given[command].command, &world.registry));
             let given = &mut world.given[command];
-            let counts = match &record.envelope.data {
-                ControlEvent::Hold(_) => given.command == Command::Kill,
-                ControlEvent::Tick(_) => record.covers.has(given.command),
-            };
+            let counts = record.covers.has(given.command);
             if counts {
                 given.counts_from.get_or_insert(world.now);
             }
@@ -126,12 +124,14 @@ impl Rules {
     fn is_confirmed(&self, world: &World, api: usize, asked: &Asked) -> bool {
         let lease = &world.replicas[api].lease;
         let now = self.clock(world, api);
-        let later =
-            |instant: BootInstant| BootInstant::from_nanos(instant.as_nanos() + DRIFT.as_nanos() as u64);
+        let long_ago = BootInstant::from_nanos(0);
+        let confirmation =
+            |position, began, now| lease.boots.confirmation(asked, position, began, now).complete;
         match self.without {
             Some(Sentence::Confirmed) => true,
-            Some(Sentence::EveryBoot) => lease.boots.confirmation(asked, Offset(u64::MAX), now).complete,
-            Some(Sentence::Drift) => lease.confirmation(asked, later(now)).complete,
+            Some(Sentence::EveryBoot) => confirmation(Offset(u64::MAX), lease.began, now),
+            Some(Sentence::BootsBeforeReading) => confirmation(lease.position, long_ago, now),
+            Some(Sentence::Drift) => confirmation(lease.position, lease.began, now.plus(DRIFT)),
             Some(Sentence::Expires) => {
                 let boots = lease.confirmation(asked, now).boots;
                 boots

@@ -11,7 +11,9 @@
 //! its drift, where a second is promised. `ONEDOOR_MODEL_CHECK=large` searches with one step and one tick more.
 
 mod actions;
+mod calls;
 mod commands;
+mod fingerprint;
 mod recovery;
 mod replicas;
 mod scenario;
@@ -103,15 +105,23 @@ mod the_rule_holds {
         with_two_ticks_under_way: TWO_TICKS,
         where_the_api_lags: LAGGING_API,
         with_a_slow_hold: SLOW_HOLD,
+        with_two_holds: TWO_HOLDS,
+        with_slow_cuts: SLOW_CUTS,
         with_a_slow_clock: DRIFT,
         on_a_suspended_host: SUSPENDED,
         in_a_crash: CRASH,
         at_boot: BOOT,
         at_a_cold_boot: COLD_BOOT,
+        at_boot_with_old_records_gone: BOOT_LATE,
+        at_two_boots: BOOT_TWO,
         at_boot_beside_a_lagging_replica: BOOT_BESIDE,
+        where_the_api_is_fresh: FRESH_API,
+        where_the_api_missed_records: GAP_API,
         after_missed_records: MISSED,
         in_a_retry: RETRY,
+        in_a_retried_kill: RETRY_KILL,
         for_calls_that_wait: CALLS,
+        for_calls_over_a_gap: CALLS_OVER_GAP,
         beside_a_foreign_log: FOREIGN,
         in_an_old_version: OLD,
     }
@@ -137,7 +147,9 @@ mod every_sentence_is_needed {
         never_shorter: NeverShorter in TWO_TICKS,
         confirmed: Confirmed in KILL,
         every_boot: EveryBoot in LAGGING_API,
+        boots_before_reading: BootsBeforeReading in FRESH_API,
         streams_cut: StreamsCut in KILL,
+        footing_held: FootingHeld in CALLS,
         expires: Expires in CRASH,
         drift: Drift in DRIFT,
         after_acknowledgement: AfterAcknowledgement in SLOW_HOLD,
@@ -148,6 +160,9 @@ mod every_sentence_is_needed {
         joined: Joined in BOOT_BESIDE,
         end_noted_before_joining: EndNotedBeforeJoining in BOOT_BESIDE,
         gap: Gap in MISSED,
+        holds_outlive_gap: HoldsOutliveGap in CALLS_OVER_GAP,
+        enforced_anew: EnforcedAnew in CALLS_OVER_GAP,
+        lost_hold_stops: LostHoldStops in BOOT_LATE,
         any_record_covers: AnyRecordCovers in RETRY,
         retry_writes_again: RetryWritesAgain in RETRY,
         suspended_time: SuspendedTime in SUSPENDED,
@@ -161,6 +176,7 @@ mod every_sentence_is_needed {
 fn answered_after(without: Option<Sentence>) -> u64 {
     let rules = rules(Scenario::KILL, without);
     let mut world = rules.beginning();
+    let begun = world.now;
     let mut act = |action| {
         world = rules
             .step(&world, action)
@@ -168,7 +184,7 @@ fn answered_after(without: Option<Sentence>) -> u64 {
     };
     act(Action::Give(0));
     act(Action::Read(1));
-    act(Action::Enforce(1));
+    act(Action::Publish(1));
     if without == Some(Sentence::TickAtOnce) {
         act(Action::Pass(super::TICK.as_millis() as u64));
     }
@@ -177,7 +193,7 @@ fn answered_after(without: Option<Sentence>) -> u64 {
         act(Action::Commit(0));
     }
     assert!(world.given[0].answered, "confirmed by a tick");
-    world.now
+    world.now - begun
 }
 
 /// "… and at once after a command."

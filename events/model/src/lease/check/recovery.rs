@@ -1,8 +1,9 @@
 //! From wherever a run has come to, everything is well again once everything works: nothing is stuck.
 
-use std::rc::Rc;
+use std::{rc::Rc, time::Duration};
 
 use super::{
+    super::{TAKEOVER, TICK},
     facts::{Command, Fact},
     scenario::Scenario,
     sentences::Sentence,
@@ -10,11 +11,8 @@ use super::{
     world::World,
 };
 
-/// Time that passes in each round: a tick.
-const ROUND: u64 = 200;
-
-/// Rounds until all is well: a takeover, and some.
-const ROUNDS: u64 = 60;
+/// What passes until all is well: some ticks, a takeover, and some more.
+const PAUSES: [Duration; 9] = [TICK, TICK, TICK, TICK, TAKEOVER, TICK, TICK, TICK, TICK];
 
 impl Rules {
     /// Lets everything work for a while, and looks whether all is well then.
@@ -22,6 +20,7 @@ impl Rules {
         let healthy = Self {
             scenario: Scenario {
                 stalled: None,
+                paused: None,
                 ..self.scenario
             },
             facts: Rc::clone(&self.facts),
@@ -32,10 +31,8 @@ impl Rules {
 
     fn run_on(&self, world: &World) -> Result<(), Violation> {
         let mut world = world.clone();
-        for _ in 0..ROUNDS {
-            let before = world.clone();
-            self.round(&mut world)?;
-            self.check(&before, &world)?;
+        for pause in PAUSES {
+            self.round(&mut world, pause)?;
         }
         let stuck = |what: String| Err(Violation(format!("{what} for ever")));
         for slot in world.living() {
@@ -60,12 +57,14 @@ impl Rules {
         }
     }
 
-    fn round(&self, world: &mut World) -> Result<(), Violation> {
-        if world.living().is_empty() {
-            self.boot(world, 0);
+    fn round(&self, world: &mut World, pause: Duration) -> Result<(), Violation> {
+        if world.living().is_empty()
+            && let Some(position) = self.start(world)
+        {
+            self.boot(world, 0, position);
         }
-        *world = self.step(world, Action::Pass(ROUND))?;
-        self.settle(world)?;
+        *world = self.step(world, Action::Pass(pause.as_millis() as u64))?;
+        self.arrive(world)?;
         for command in 0..world.given.len() {
             let given = &world.given[command];
             let living = world.living();
@@ -80,22 +79,21 @@ impl Rules {
             let now = self.clock(world, slot);
             let overdue = world.replica(slot).lease.take_over(now);
             if !self.lacks(Sentence::Takeover) {
-                world
-                    .registry
-                    .extend(overdue.iter().map(|_| Fact::Given(Command::Kill)));
+                let overdue = overdue.iter().map(|held| Command::of(&held.event));
+                world.registry.extend(overdue.map(Fact::Given));
             }
         }
-        self.settle(world)?;
+        self.arrive(world)?;
         if !self.lacks(Sentence::Ticks) {
             for slot in world.living() {
                 *world = self.step(world, Action::Send(slot))?;
             }
         }
-        self.settle(world)
+        self.arrive(world)
     }
 
     /// Whatever is under way arrives.
-    pub(super) fn settle(&self, world: &mut World) -> Result<(), Violation> {
+    fn arrive(&self, world: &mut World) -> Result<(), Violation> {
         while !world.flying.is_empty() {
             *world = self.step(world, Action::Commit(0))?;
         }
@@ -104,12 +102,18 @@ impl Rules {
             let arrives = |action: &Action| {
                 matches!(
                     action,
-                    Action::BeginAnew(_)
+                    Action::Miss(_)
+                        | Action::BeginAgain(_)
                         | Action::Read(_)
+                        | Action::Publish(_)
                         | Action::Enforce(_)
                         | Action::Fold(_)
                         | Action::Join(_)
                         | Action::Finish(_)
+                        | Action::Check(_)
+                        | Action::Decide(_)
+                        | Action::Write(_)
+                        | Action::CheckAgain(_)
                 )
             };
             match actions.into_iter().find(arrives) {
@@ -117,15 +121,6 @@ impl Rules {
                 None => return Ok(()),
             }
         }
-    }
-}
-
-impl World {
-    /// The replicas that run.
-    pub(super) fn living(&self) -> Vec<usize> {
-        (0..self.replicas.len())
-            .filter(|slot| self.replicas[*slot].alive)
-            .collect()
     }
 }
 

@@ -1,35 +1,71 @@
-//! What one replica does: it sends, reads, folds, enforces, boots.
+//! What one replica does: it sends, reads, folds, publishes, enforces, boots.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 
 use super::{
-    super::{Lease, Stop, holds::Holds, start},
-    facts::{self, BASE, Command, Fact, LOG, revision},
+    super::{BootInstant, Lease, Stop, holds::Holds, start},
+    facts::{self, BASE, Command, Fact, LOG, OTHER_LOG, revision},
     sentences::Sentence,
     steps::Rules,
-    world::{Call, Commands, Record, Replica, World},
+    world::{Call, Commands, Published, Record, Replica, World},
 };
 use crate::{
     control::{ControlEvent, Tick},
-    ids::{Offset, Revision},
+    ids::Offset,
     registry::State,
 };
 
 impl Rules {
+    /// A replica of this slot with the lease of a process that has folded nothing of what was given.
+    pub(super) fn replica(&self, slot: usize, boot: u8, lease: Lease) -> Replica {
+        Replica {
+            alive: true,
+            boot,
+            lease,
+            lost: false,
+            folded: 0,
+            refuses: Commands::default(),
+            published: VecDeque::new(),
+            cut: Commands::default(),
+            call: Call::None,
+            behind: 0,
+            sends: self.scenario.sends[slot] + self.scenario.more_sends,
+        }
+    }
+
+    /// One that has been running for long.
+    pub(super) fn running(&self, slot: usize) -> Replica {
+        let log = if self.scenario.foreign == Some(slot) {
+            OTHER_LOG
+        } else {
+            LOG
+        };
+        let boot = slot as u8;
+        let mut lease = Lease::new(self.boot_id(boot), log, Offset(0), BootInstant::from_nanos(0));
+        lease.joined(Offset(0));
+        self.replica(slot, boot, lease)
+    }
+
     /// Lets a replica read, fold and enforce all there is.
     pub(super) fn catch_up(&self, world: &mut World, slot: usize) {
         self.read_all(world, slot);
         while world.has_unfolded(slot) {
             self.fold(world, slot);
         }
+        while self.may_enforce(&world.replicas[slot]) {
+            self.enforce(world, slot);
+        }
     }
 
     pub(super) fn read_all(&self, world: &mut World, slot: usize) {
-        while world.replicas[slot].alive && world.has_unread(slot) {
+        while world.has_unread(slot) {
             self.read(world, slot);
-            self.enforce(world, slot);
+            self.publish(world, slot);
         }
     }
 
@@ -122,7 +158,7 @@ impl Rules {
         };
         if ended_elsewhere && (self.lacks(Sentence::HoldEndsByOwnFold) || self.lacks(Sentence::HoldRefuses)) {
             lease.holds = Holds::default();
-            self.enforce(world, slot);
+            self.publish(world, slot);
         }
     }
 
@@ -130,38 +166,66 @@ impl Rules {
         self.facts.state(&world.registry[..world.replicas[slot].folded])
     }
 
-    pub(super) fn enforce(&self, world: &mut World, slot: usize) {
+    /// Puts in force what is folded, under the holds. What goes on by what was decided before ends at once, or after a while.
+    pub(super) fn publish(&self, world: &mut World, slot: usize) {
         let folded = self.folded(world, slot);
         let replica = world.replica(slot);
         let view = replica.lease.view(&folded);
-        let mut refuses = Commands::refused_by(&view.state);
-        if self.scenario.old == Some(slot) {
+        let refuses = if self.scenario.old == Some(slot) {
             // It does not know what these events mean.
-            refuses = Commands::default();
-        }
+            Commands::default()
+        } else {
+            Commands::refused_by(&view.state)
+        };
         if !self.lacks(Sentence::RevisionEnforced) {
             replica.refuses = refuses;
         }
-        if !self.lacks(Sentence::StreamsCut) {
-            replica.cut = replica.refuses;
+        replica.call.publish();
+        replica.published.push_back(Published { view, refuses });
+        if !self.scenario.cuts_take_time {
+            self.enforce(world, slot);
         }
-        replica.lease.enforced(&view);
+    }
+
+    /// What was decided on before the oldest view that is not enforced has ended: it is enforced.
+    pub(super) fn enforce(&self, world: &mut World, slot: usize) {
+        let replica = world.replica(slot);
+        if let Some(Published { view, refuses }) = replica.published.pop_front() {
+            if !self.lacks(Sentence::StreamsCut) && !self.lacks(Sentence::RevisionEnforced) {
+                replica.cut = refuses;
+            }
+            replica.lease.enforced(&view);
+        }
+    }
+
+    /// Whether something may be told as enforced.
+    pub(super) fn may_enforce(&self, replica: &Replica) -> bool {
+        let kept = if self.lacks(Sentence::FootingHeld) {
+            0
+        } else {
+            replica.call.keeps().into()
+        };
+        replica.published.len() > kept
     }
 
     /// Whether everything that was told is done.
     pub(super) fn is_finished(&self, world: &World, slot: usize) -> bool {
         let replica = &world.replicas[slot];
-        let folded = self.folded(world, slot);
-        let refuses = Commands::refused_by(&replica.lease.view(&folded).state);
+        let refuses = self.should_refuse(world, slot);
         replica.refuses == refuses && replica.cut == refuses
     }
 
     /// What was left undone though it was told as done.
     pub(super) fn finish(&self, world: &mut World, slot: usize) {
-        let folded = self.folded(world, slot);
+        let refuses = self.should_refuse(world, slot);
         let replica = world.replica(slot);
-        replica.refuses = Commands::refused_by(&replica.lease.view(&folded).state);
-        replica.cut = replica.refuses;
+        replica.refuses = refuses;
+        replica.cut = refuses;
+    }
+
+    fn should_refuse(&self, world: &World, slot: usize) -> Commands {
+        let lease = &world.replicas[slot].lease;
+        Commands::refused_by(&lease.view(&self.folded(world, slot)).state)
     }
 
     pub(super) fn fold(&self, world: &mut World, slot: usize) {
@@ -172,15 +236,16 @@ impl Rules {
             replica.lease.stop(Stop::Unintelligible);
         } else {
             replica.folded += 1;
-            self.enforce(world, slot);
+            self.publish(world, slot);
         }
     }
 
     /// A process starts from a projection that holds nothing of what was given.
-    pub(super) fn boot(&self, world: &mut World, slot: usize) {
+    pub(super) fn boot(&self, world: &mut World, slot: usize, position: Offset) {
         let boot = world.next_boot;
         world.next_boot += 1;
-        let mut lease = self.lease(world, boot, Offset(BASE - 1));
+        let now = self.clock(world, slot);
+        let mut lease = Lease::new(self.boot_id(boot), LOG, position, now);
         if self.lacks(Sentence::Joined) {
             lease.joined(Offset(0));
         }
@@ -188,54 +253,78 @@ impl Rules {
             lease.joined = world.replicas[slot].lease.joined;
         }
         world.replicas[slot] = Arc::new(Replica {
-            alive: true,
-            boot,
-            lease,
-            folded: 0,
-            refuses: Commands::default(),
-            cut: Commands::default(),
-            call: Call::None,
             behind: world.replicas[slot].behind,
-            sends: self.scenario.sends[slot] + self.scenario.more_sends,
+            ..self.replica(slot, boot, lease)
         });
+        self.publish(world, slot);
     }
 
-    /// A replica goes on after a gap.
-    pub(super) fn begin_anew(&self, world: &mut World, slot: usize) {
-        let Replica { boot, lease, .. } = &*world.replicas[slot];
-        let lease = self.lease(world, *boot, lease.revision());
-        world.replica(slot).lease = lease;
+    /// A replica finds that records are gone which it has not read.
+    pub(super) fn gap(&self, world: &mut World, slot: usize) {
+        let first = world.first;
+        let replica = world.replica(slot);
+        if self.lacks(Sentence::Gap) {
+            replica.lease.position = first;
+            replica.lease.renew();
+        } else {
+            replica.lease.gap();
+            replica.lost = true;
+        }
     }
 
-    /// A lease that begins: the end of `control` is noted, and where to read from is found.
-    fn lease(&self, world: &World, boot: u8, revision: Revision) -> Lease {
+    /// It begins again.
+    pub(super) fn begin_again(&self, world: &mut World, slot: usize, position: Offset) {
+        let now = self.clock(world, slot);
+        let replica = world.replica(slot);
+        replica.lost = false;
+        replica.lease.begin_again(position, now);
+        if self.lacks(Sentence::HoldsOutliveGap) {
+            replica.lease.holds = Holds::default();
+        }
+        if self.lacks(Sentence::EnforcedAnew) {
+            replica.lease.vouched = position;
+        }
+        self.publish(world, slot);
+    }
+
+    /// Where reading begins now, if it can.
+    pub(super) fn start(&self, world: &World) -> Option<Offset> {
         let end = Offset(world.control.len() as u64);
-        let ticks = || {
-            let ticks = world.control.iter().enumerate();
-            ticks.filter_map(|(offset, record)| match &record.envelope.data {
-                ControlEvent::Tick(tick) if self.lacks(Sentence::PositionNamed) => Some(Tick {
-                    control: Offset(offset as u64),
-                    ..*tick
-                }),
-                ControlEvent::Tick(tick) => Some(*tick),
-                ControlEvent::Hold(_) => None,
+        let held = world.control.iter().enumerate().skip(world.first.0 as usize);
+        let ticks: Vec<_> = held
+            .filter_map(|(offset, record)| {
+                let offset = Offset(offset as u64);
+                match &record.envelope.data {
+                    ControlEvent::Tick(tick) if self.lacks(Sentence::PositionNamed) => Some((
+                        offset,
+                        Tick {
+                            control: offset,
+                            ..*tick
+                        },
+                    )),
+                    ControlEvent::Tick(tick) => Some((offset, *tick)),
+                    ControlEvent::Hold(_) => None,
+                }
             })
-        };
-        let at_end = self.lacks(Sentence::ReadToOldestHold)
-            || (self.lacks(Sentence::ReadAllRetained) && ticks().next().is_none());
-        let position = match start(Offset(0), ticks()) {
-            Ok(position) if !at_end => position,
-            Ok(_) | Err(_) => end,
-        };
-        Lease::new(self.boot_id(boot), LOG, revision, position)
+            .collect();
+        if self.lacks(Sentence::ReadToOldestHold)
+            || (self.lacks(Sentence::ReadAllRetained) && ticks.is_empty())
+        {
+            return Some(end);
+        }
+        match start(world.first, ticks) {
+            Ok(position) => Some(position),
+            Err(_) => self.lacks(Sentence::LostHoldStops).then_some(world.first),
+        }
     }
 }
 
 impl Commands {
     pub(super) fn refused_by(state: &State) -> Self {
-        Self {
-            kill: Command::Kill.is_refused_by(state),
-            plain: Command::Plain.is_refused_by(state),
-        }
+        Self::of(
+            Command::ALL
+                .into_iter()
+                .filter(|command| command.is_refused_by(state)),
+        )
     }
 }

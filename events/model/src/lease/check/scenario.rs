@@ -12,19 +12,27 @@ pub(super) struct Scenario {
     pub(super) more_sends: u8,
     /// Replicas that may die.
     pub(super) mortal: &'static [usize],
-    /// A replica that is not running at first.
-    pub(super) absent: Option<usize>,
+    /// Replicas that are not running at first.
+    pub(super) absent: &'static [usize],
     /// A replica that reads, folds and enforces at once whatever there is: the sooner a command is answered, the sooner all have to refuse.
     pub(super) eager: Option<usize>,
-    /// What is asked for, all of the first replica.
+    /// What is asked for.
     pub(super) commands: &'static [Command],
+    /// Of whom.
+    pub(super) asked: usize,
     pub(super) left: Left,
+    /// How much time passes at once, in milliseconds.
+    pub(super) step: u64,
     /// A replica that reads `control` at once, and `registry` not at all while the search goes.
     pub(super) stalled: Option<usize>,
+    /// A replica that does nothing, but for what is asked of it before the search.
+    pub(super) paused: Option<usize>,
     /// Whether the first command is given before anything else happens; where no hold goes ahead of it, also appended and told in a tick.
     pub(super) given_first: bool,
     /// Whether a hold may take its time until the log has it.
     pub(super) holds_fly: bool,
+    /// Whether what was decided on may go on for a while after something else was published.
+    pub(super) cuts_take_time: bool,
     /// Whether replicas have a lease at first.
     pub(super) warm: bool,
     /// A replica whose clock is as slow as is allowed for.
@@ -37,7 +45,7 @@ pub(super) struct Scenario {
     pub(super) suspended: Option<usize>,
 }
 
-/// How long time passes at once, in milliseconds: two of them are a lease and its allowance for drift.
+/// As long passes at once, in milliseconds: two of them are a lease and its allowance for drift.
 pub(super) const STEP: u64 = 355;
 
 /// A little less: with a step, exactly a lease.
@@ -50,8 +58,9 @@ const NOTHING: Left = Left {
     boots: 0,
     duplicates: 0,
     retries: 0,
+    takeovers: 0,
     calls: 0,
-    misses: 0,
+    trims: 0,
 };
 
 const TWO_STEPS: Left = Left { time: 2, ..NOTHING };
@@ -64,12 +73,16 @@ impl Scenario {
         more_sends: 0,
         commands: &[Command::Kill],
         left: TWO_STEPS,
+        asked: 0,
+        step: STEP,
         mortal: &[],
-        absent: None,
+        absent: &[],
         eager: Some(0),
         stalled: None,
+        paused: None,
         given_first: false,
         holds_fly: false,
+        cuts_take_time: false,
         warm: true,
         slow: None,
         foreign: None,
@@ -92,6 +105,14 @@ impl Scenario {
         commands: &[Command::Kill, Command::Plain],
         given_first: true,
         ..Self::PLAIN
+    };
+
+    /// Two kills at once.
+    pub(super) const TWO_HOLDS: Self = Self {
+        name: "two holds",
+        sends: &[0, 1],
+        commands: &[Command::Kill, Command::KillTool],
+        ..Self::KILL
     };
 
     /// Three replicas.
@@ -130,6 +151,14 @@ impl Scenario {
         ..Self::KILL
     };
 
+    /// What goes on by what was decided before takes its time to end.
+    pub(super) const SLOW_CUTS: Self = Self {
+        name: "slow cuts",
+        sends: &[0, 2],
+        cuts_take_time: true,
+        ..Self::KILL
+    };
+
     /// A clock is as slow as is allowed for.
     pub(super) const DRIFT: Self = Self {
         name: "drift",
@@ -150,12 +179,13 @@ impl Scenario {
         ..Self::KILL
     };
 
-    /// Processes die: the one that was asked, and others.
+    /// Processes die: the one that was asked, and others. Who goes on completes the kill.
     pub(super) const CRASH: Self = Self {
         name: "crash",
         sends: &[1, 1],
         left: Left {
             crashes: 1,
+            takeovers: 1,
             ..TWO_STEPS
         },
         mortal: &[0, 1],
@@ -170,17 +200,78 @@ impl Scenario {
             boots: 1,
             ..TWO_STEPS
         },
-        absent: Some(1),
+        absent: &[1],
         ..Self::KILL
     };
 
-    /// The same where nobody has ticked yet.
+    /// The same where `control` does not go back far.
+    pub(super) const BOOT_LATE: Self = Self {
+        name: "boot with old records gone",
+        left: Left {
+            boots: 1,
+            trims: 1,
+            time: 1,
+            ..NOTHING
+        },
+        given_first: true,
+        ..Self::BOOT
+    };
+
+    /// Two boot, one by what the other says that is itself not up to date.
+    pub(super) const BOOT_TWO: Self = Self {
+        name: "two boots",
+        sends: &[0, 1, 1],
+        left: Left {
+            boots: 2,
+            takeovers: 1,
+            time: 1,
+            ..NOTHING
+        },
+        step: 2 * STEP,
+        absent: &[1, 2],
+        paused: Some(0),
+        eager: Some(1),
+        given_first: true,
+        ..Self::KILL
+    };
+
+    /// The replica that is asked has just booted. Another one ticks, and a third holds a lease by a tick that the first does not read.
+    pub(super) const FRESH_API: Self = Self {
+        name: "fresh api",
+        sends: &[0, 2, 0],
+        left: Left {
+            boots: 1,
+            ..TWO_STEPS
+        },
+        absent: &[2],
+        asked: 2,
+        eager: Some(2),
+        paused: Some(0),
+        ..Self::KILL
+    };
+
+    /// Records pass the replica by that was asked.
+    pub(super) const GAP_API: Self = Self {
+        name: "api that missed records",
+        sends: &[0, 0, 1],
+        left: Left {
+            trims: 1,
+            ..TWO_STEPS
+        },
+        eager: Some(2),
+        paused: Some(1),
+        given_first: true,
+        ..Self::KILL
+    };
+
+    /// A boot where nobody has ticked yet; the one that was asked may die, and the one that boots is asked again.
     pub(super) const COLD_BOOT: Self = Self {
         name: "cold boot",
         sends: &[0, 1],
         left: Left {
             crashes: 1,
             boots: 1,
+            retries: 1,
             ..TWO_STEPS
         },
         mortal: &[0],
@@ -197,7 +288,7 @@ impl Scenario {
             boots: 1,
             ..TWO_STEPS
         },
-        absent: Some(2),
+        absent: &[2],
         stalled: Some(1),
         given_first: true,
         ..Self::KILL
@@ -206,9 +297,9 @@ impl Scenario {
     /// Records pass by a replica unread.
     pub(super) const MISSED: Self = Self {
         name: "missed records",
-        sends: &[0, 2],
+        sends: &[1, 1],
         left: Left {
-            misses: 1,
+            trims: 1,
             ..TWO_STEPS
         },
         ..Self::KILL
@@ -229,15 +320,42 @@ impl Scenario {
         ..Self::KILL
     };
 
+    /// The same with a kill: its hold may come when its writer is dead, after another one, and twice.
+    pub(super) const RETRY_KILL: Self = Self {
+        name: "retried kill",
+        sends: &[0, 1],
+        commands: &[Command::Kill],
+        holds_fly: true,
+        left: Left {
+            duplicates: 1,
+            ..Self::RETRY.left
+        },
+        ..Self::RETRY
+    };
+
     /// Calls that wait, and pauses before their write.
     pub(super) const CALLS: Self = Self {
         name: "calls",
-        sends: &[0, 2],
+        sends: &[1, 1],
         left: Left {
             calls: 1,
             ..TWO_STEPS
         },
+        cuts_take_time: true,
         ..Self::KILL
+    };
+
+    /// Calls, at a replica that records pass by.
+    pub(super) const CALLS_OVER_GAP: Self = Self {
+        name: "calls over a gap",
+        sends: &[1, 1],
+        left: Left {
+            calls: 1,
+            trims: 1,
+            ..NOTHING
+        },
+        given_first: true,
+        ..Self::CALLS
     };
 
     /// A replica follows another log.

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     steps::{Action, Rules, Violation},
-    world::World,
+    world::{Call, World},
 };
 
 /// What a search that found nothing has seen.
@@ -110,18 +110,11 @@ impl Rules {
                 replica.knows(given.command, &world.registry).is_some()
                     && replica.refuses.has(given.command)
                     && replica.cut.has(given.command)
-            })
+            }) && replica.call == Call::None
         };
         world.left.boots == 0
             && world.given.iter().all(|given| given.asked)
             && world.living().iter().all(folded)
-    }
-
-    fn fingerprint(&self, world: &World) -> u64 {
-        let clocks: Vec<_> = (0..world.replicas.len())
-            .map(|slot| self.clock(world, slot))
-            .collect();
-        world.fingerprint(&clocks)
     }
 
     fn note(&self, world: &World, seen: &mut Seen) {

@@ -37,8 +37,12 @@ pub(super) enum Sentence {
     Confirmed,
     /// "Every boot that ticked within the last lease": also those whose ticks the answering replica has not read yet.
     EveryBoot,
+    /// … and those that ticked before the answering replica began to read.
+    BootsBeforeReading,
     /// "… its streams are cut, its tokens purged."
     StreamsCut,
+    /// What is decided on stands until the write: nothing later counts as enforced before.
+    FootingHeld,
     /// "… or a lease … after": a replica that is gone does not keep the answer back.
     Expires,
     /// "… plus drift."
@@ -59,6 +63,12 @@ pub(super) enum Sentence {
     EndNotedBeforeJoining,
     /// "After any gap" as at boot: nothing that was missed is passed over.
     Gap,
+    /// "Whoever reads it refuses from then on": over a gap, too.
+    HoldsOutliveGap,
+    /// After a gap what was missed does not count as enforced before the boot has joined again.
+    EnforcedAnew,
+    /// The oldest open hold may be gone: then nobody begins to read.
+    LostHoldStops,
     /// "If an API died before its record, any other replica's record covers the command."
     AnyRecordCovers,
     /// "A retried command writes one again."

@@ -2,16 +2,14 @@
 
 use std::{rc::Rc, sync::Arc};
 
-use jiff::Timestamp;
-
 use super::{
     super::{BootInstant, DRIFT, LEASE, Serving},
-    facts::{self, Fact, Facts, revision},
-    scenario::{MOMENT, STEP, Scenario},
+    facts::{self, Command, Fact, Facts, revision},
+    scenario::{MOMENT, Scenario},
     sentences::Sentence,
-    world::{Call, Given, World},
+    world::{Given, World},
 };
-use crate::ids::BootId;
+use crate::ids::{BootId, Offset};
 
 /// One step. Numbers are replicas, but where said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +24,8 @@ pub(super) enum Action {
     Append(usize),
     /// It is given again, to another replica, as the first one died.
     Retry(usize, usize),
+    /// A replica appends the event of a hold.
+    TakeOver(usize),
     /// The clock is read, and a tick given to the producer.
     Send(usize),
     /// The log takes the record of this number.
@@ -34,14 +34,18 @@ pub(super) enum Action {
     CommitTwice(usize),
     /// The next record of `control` is read.
     Read(usize),
-    /// It is missed, and the one behind it read.
+    /// The log drops what is before this record of `control`.
+    Trim(usize),
+    /// A replica finds that what it would read next is gone.
     Miss(usize),
-    /// After that, it begins anew.
-    BeginAnew(usize),
-    /// Holds that were read are enforced.
-    Enforce(usize),
-    /// The next event of `registry` is folded and enforced.
+    /// After that, it begins again.
+    BeginAgain(usize),
+    /// What is folded is published under the holds that were read.
+    Publish(usize),
+    /// The next event of `registry` is folded and published.
     Fold(usize),
+    /// What was published is enforced: at once, but where that takes time.
+    Enforce(usize),
     /// What was told as enforced is enforced: only where a sentence is out.
     Finish(usize),
     Crash(usize),
@@ -49,15 +53,15 @@ pub(super) enum Action {
     Boot(usize),
     /// `ReplicaJoined` is appended.
     Join(usize),
-    /// A call is permitted.
-    Decide(usize),
-    /// It is checked and written.
-    Write(usize),
-    /// It is checked; a pause follows.
+    /// A call comes, and is permitted.
+    Call(usize),
+    /// The lease is looked at before it is written.
     Check(usize),
-    /// It is written after the pause.
-    WriteAfterPause(usize),
-    /// It is checked once more.
+    /// It is decided on anew.
+    Decide(usize),
+    /// It is written.
+    Write(usize),
+    /// It is looked whether that was late.
     CheckAgain(usize),
 }
 
@@ -123,6 +127,14 @@ impl Rules {
             }
             Action::Give(command) => self.give(world, command),
             Action::Append(command) => self.append(world, command),
+            Action::TakeOver(slot) => {
+                world.left.takeovers = world.left.takeovers.saturating_sub(1);
+                let held = world.replicas[slot]
+                    .lease
+                    .holds()
+                    .map(|held| Command::of(&held.event));
+                world.registry.extend(held.map(Fact::Given).collect::<Vec<_>>());
+            }
             Action::Retry(command, slot) => {
                 world.left.retries = world.left.retries.saturating_sub(1);
                 let given = &mut world.given[command];
@@ -151,24 +163,19 @@ impl Rules {
                 self.commit(world, &record);
             }
             Action::Read(slot) => self.read_on(world, slot),
-            Action::Miss(slot) => {
-                world.left.misses -= 1;
-                if self.lacks(Sentence::Gap) {
-                    let lease = &mut world.replica(slot).lease;
-                    lease.position = lease.position.next();
-                    self.read(world, slot);
-                } else {
-                    let missed = world.replicas[slot].lease.position.next();
-                    let now = self.clock(world, slot);
-                    let record = Arc::clone(&world.control[missed.0 as usize]);
-                    let lease = &mut world.replica(slot).lease;
-                    let read = lease.read(missed, Timestamp::UNIX_EPOCH, &record.envelope, now);
-                    assert!(read.is_err());
+            Action::Trim(first) => {
+                world.left.trims -= 1;
+                world.first = Offset(first as u64);
+            }
+            Action::Miss(slot) => self.gap(world, slot),
+            Action::BeginAgain(slot) => {
+                if let Some(position) = self.start(world) {
+                    self.begin_again(world, slot, position);
                 }
             }
-            Action::BeginAnew(slot) => self.begin_anew(world, slot),
-            Action::Enforce(slot) => self.enforce(world, slot),
+            Action::Publish(slot) => self.publish(world, slot),
             Action::Fold(slot) => self.fold(world, slot),
+            Action::Enforce(slot) => self.enforce(world, slot),
             Action::Finish(slot) => self.finish(world, slot),
             Action::Crash(slot) => {
                 world.left.crashes -= 1;
@@ -179,7 +186,9 @@ impl Rules {
             }
             Action::Boot(slot) => {
                 world.left.boots = world.left.boots.saturating_sub(1);
-                self.boot(world, slot);
+                if let Some(position) = self.start(world) {
+                    self.boot(world, slot, position);
+                }
             }
             Action::Join(slot) => {
                 let joined = revision(world.registry.len());
@@ -188,46 +197,20 @@ impl Rules {
                 let boot = replica.boot;
                 world.registry.push(Fact::Joined(boot));
             }
-            Action::Decide(slot) => {
-                world.left.calls -= 1;
-                world.replica(slot).call = Call::Decided;
-            }
-            Action::Write(slot) => {
-                let checked = self.permits(world, slot) || self.lacks(Sentence::CheckBeforeWrite);
-                if checked && is_late(world, &world.given[0]) {
-                    return Err(Violation(format!("replica {slot} wrote a call too late")));
-                }
-                world.replica(slot).call = Call::None;
-            }
-            Action::Check(slot) => {
-                let permitted = self.permits(world, slot);
-                world.replica(slot).call = if permitted { Call::Checked } else { Call::None };
-            }
-            Action::WriteAfterPause(slot) => {
-                let late = is_late(world, &world.given[0]);
-                world.replica(slot).call = Call::Written { late };
-            }
-            Action::CheckAgain(slot) => {
-                let found = !self.permits(world, slot) && !self.lacks(Sentence::CheckAfterWrite);
-                if world.replicas[slot].call == (Call::Written { late: true }) && !found {
-                    return Err(Violation(format!("replica {slot} did not find a late write")));
-                }
-                world.replica(slot).call = Call::None;
-            }
+            Action::Call(_)
+            | Action::Check(_)
+            | Action::Decide(_)
+            | Action::Write(_)
+            | Action::CheckAgain(_) => return self.act_on_call(world, action),
         }
         Ok(())
     }
 
-    /// Whether a call for what the first command takes away may be written, as the replica sees it.
-    pub(super) fn permits(&self, world: &World, slot: usize) -> bool {
-        self.serves(world, slot) && !world.replicas[slot].refuses.has(world.given[0].command)
-    }
-
     fn pass(&self, world: &mut World, millis: u64) {
-        match millis {
-            STEP => world.left.time -= 1,
-            MOMENT => world.left.moments -= 1,
-            _ => {}
+        if millis == self.scenario.step {
+            world.left.time -= 1;
+        } else if millis == MOMENT {
+            world.left.moments -= 1;
         }
         world.now += millis;
     }
@@ -241,7 +224,7 @@ impl Rules {
             .filter(|(_, replica)| replica.alive)
         {
             let earlier = &before.replicas[slot];
-            let same = earlier.boot == replica.boot && earlier.lease.stopped.is_none();
+            let same = earlier.boot == replica.boot && !replica.lost;
             if same && earlier.lease.until > replica.lease.until {
                 return Err(Violation(format!("the lease of replica {slot} was taken back")));
             }
@@ -260,7 +243,7 @@ impl Rules {
 }
 
 /// Whether nothing may be dispatched any more that the command took away. The bound is the tightest there is: far less than a second.
-fn is_late(world: &World, given: &Given) -> bool {
+pub(super) fn is_late(world: &World, given: &Given) -> bool {
     let bound = (LEASE + DRIFT).as_millis() as u64;
     given.answered || given.counts_from.is_some_and(|from| world.now >= from + bound)
 }

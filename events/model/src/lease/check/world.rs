@@ -1,12 +1,9 @@
 //! The small system: two logs, a few replicas, commands under way, and a time that nobody knows.
 
-use std::{
-    hash::{Hash, Hasher},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use super::{
-    super::{BootInstant, DRIFT, LEASE, Lease},
+    super::{BootInstant, Lease, View},
     facts::{Command, Fact},
 };
 use crate::{
@@ -22,6 +19,8 @@ pub(super) struct World {
     pub(super) now: u64,
     /// The stream `control`.
     pub(super) control: Vec<Arc<Record>>,
+    /// The oldest record of it that is still there.
+    pub(super) first: Offset,
     /// The stream `registry`, after what every run begins with.
     pub(super) registry: Vec<Fact>,
     /// Given to producers, and not in `control` yet, if ever: its writer may be dead by then.
@@ -38,7 +37,7 @@ pub(super) struct Record {
     pub(super) envelope: Envelope<ControlEvent>,
     /// Who wrote it.
     pub(super) boot: u8,
-    /// The commands that its writer truly enforced when it was sent.
+    /// Of a tick: what its writer truly enforced when it was sent. Of a hold: what it holds.
     pub(super) covers: Commands,
     /// When it was given to the producer, by its writer's clock; only told of holds, and only where that is looked at.
     pub(super) sent: Option<BootInstant>,
@@ -50,10 +49,14 @@ pub(super) struct Replica {
     pub(super) alive: bool,
     pub(super) boot: u8,
     pub(super) lease: Lease,
+    /// Records were missed, and reading has not begun again.
+    pub(super) lost: bool,
     /// How many facts are folded.
     pub(super) folded: usize,
     /// What the published state refuses.
     pub(super) refuses: Commands,
+    /// What is published, and not enforced yet: something goes on that was decided on before it.
+    pub(super) published: VecDeque<Published>,
     /// What streams were cut for.
     pub(super) cut: Commands,
     pub(super) call: Call,
@@ -62,23 +65,36 @@ pub(super) struct Replica {
     pub(super) sends: u8,
 }
 
+/// A view that is decided on.
+#[derive(Clone)]
+pub(super) struct Published {
+    pub(super) view: View,
+    pub(super) refuses: Commands,
+}
+
 /// A set of commands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Commands {
-    pub(super) kill: bool,
-    pub(super) plain: bool,
-}
+pub(super) struct Commands(u8);
 
 /// A call for what the first command takes away, at one replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Call {
     None,
-    /// Permitted; it waits for room, its record, its token.
-    Decided,
-    /// The last check let it pass, and a pause follows.
-    Checked,
-    /// Written after the pause.
+    /// It was permitted when it came; it waits for room, its record, its token.
+    Waiting,
+    /// The lease was looked at: it holds until then.
+    Checked {
+        until: BootInstant,
+    },
+    /// It was decided on anew. What was published since is not enforced before it is written.
+    Decided {
+        until: BootInstant,
+        since: u8,
+    },
+    /// It is written.
     Written {
+        until: BootInstant,
+        since: u8,
         /// It was not to be any more.
         late: bool,
     },
@@ -111,15 +127,39 @@ pub(super) struct Left {
     pub(super) boots: u8,
     pub(super) duplicates: u8,
     pub(super) retries: u8,
+    pub(super) takeovers: u8,
     pub(super) calls: u8,
-    pub(super) misses: u8,
+    pub(super) trims: u8,
 }
 
 impl Commands {
+    pub(super) fn of(commands: impl IntoIterator<Item = Command>) -> Self {
+        Self(
+            commands
+                .into_iter()
+                .fold(0, |set, command| set | 1 << command as u8),
+        )
+    }
+
     pub(super) fn has(self, command: Command) -> bool {
-        match command {
-            Command::Kill => self.kill,
-            Command::Plain => self.plain,
+        self.0 & 1 << command as u8 != 0
+    }
+}
+
+impl Call {
+    /// How much of what is published was published since it was decided on, and is not enforced before it is written.
+    pub(super) fn keeps(self) -> u8 {
+        match self {
+            Self::None | Self::Waiting | Self::Checked { .. } => 0,
+            Self::Decided { since, .. } | Self::Written { since, .. } => since,
+        }
+    }
+
+    /// Something is published.
+    pub(super) fn publish(&mut self) {
+        match self {
+            Self::None | Self::Waiting | Self::Checked { .. } => {}
+            Self::Decided { since, .. } | Self::Written { since, .. } => *since += 1,
         }
     }
 }
@@ -133,154 +173,50 @@ impl Replica {
     }
 }
 
-impl World {
-    /// What tells this state from all others that may go on differently. `clocks` are what the replicas' clocks show.
-    pub(super) fn fingerprint(&self, clocks: &[BootInstant]) -> u64 {
-        let mut hasher = std::hash::DefaultHasher::new();
-        self.hash(clocks, &mut hasher);
-        hasher.finish()
-    }
-
-    fn hash(&self, clocks: &[BootInstant], hasher: &mut impl Hasher) {
-        let Self {
-            now,
-            control,
-            registry,
-            flying,
-            replicas,
-            given,
-            left,
-            next_boot,
-        } = self;
-        // What everybody has read does nothing any more, unless somebody boots.
-        let running = replicas.iter().filter(|replica| replica.alive);
-        let read = match left.boots {
-            0 => running.map(|replica| replica.lease.position.0).min().unwrap_or(0),
-            _ => 0,
-        };
-        (now, registry, left, next_boot).hash(hasher);
-        for given in given {
-            given.hash(*now, read, hasher);
-        }
-        for records in [&control[read as usize..], flying] {
-            records.len().hash(hasher);
-            for record in records {
-                record.hash(read, hasher);
-            }
-        }
-        for (slot, (replica, clock)) in replicas.iter().zip(clocks).enumerate() {
-            replica.alive.hash(hasher);
-            if replica.alive {
-                replica.hash(*clock, read, hasher);
-                // Other boots matter only to who has to answer.
-                if given
-                    .iter()
-                    .any(|given| given.api == Some(slot) && !given.answered)
-                {
-                    for seen in replica.lease.boots() {
-                        let at = seen.offset.0.wrapping_sub(read);
-                        let control = seen.tick.control.0.wrapping_sub(read);
-                        (seen.boot, seen.tick.revision, control, at, seen.read).hash(hasher);
-                    }
-                }
-            }
-        }
-    }
-}
-
-impl Record {
-    fn hash(&self, read: u64, hasher: &mut impl Hasher) {
-        let Self {
-            envelope,
-            boot,
-            covers,
-            sent,
-        } = self;
-        (boot, covers).hash(hasher);
-        match &envelope.data {
-            ControlEvent::Hold(_) => sent.hash(hasher),
-            ControlEvent::Tick(tick) => {
-                let oldest = tick.oldest_hold.map(|hold| hold.0.wrapping_sub(read));
-                let control = tick.control.0.wrapping_sub(read);
-                (tick.log, tick.nonce, tick.revision, control, oldest).hash(hasher);
-            }
-        }
-    }
-}
-
 impl Given {
-    fn hash(&self, now: u64, read: u64, hasher: &mut impl Hasher) {
-        let Self {
+    pub(super) fn new(command: Command, api: usize) -> Self {
+        Self {
             command,
-            api,
-            asked,
-            hold,
-            appended,
-            record,
-            counts_from,
-            answered,
-        } = self;
-        (command, api, asked, appended, answered).hash(hasher);
-        if !answered {
-            let bound = (LEASE + DRIFT).as_millis() as u64;
-            counts_from.map(|from| (now - from).min(bound)).hash(hasher);
-            for record in [hold, record] {
-                record
-                    .map(|(offset, at)| (offset.0.wrapping_sub(read), at))
-                    .hash(hasher);
-            }
+            api: Some(api),
+            asked: false,
+            hold: None,
+            appended: false,
+            record: None,
+            counts_from: None,
+            answered: false,
         }
     }
 }
 
-impl Replica {
-    fn hash(&self, clock: BootInstant, read: u64, hasher: &mut impl Hasher) {
-        let Self {
-            alive: _,
-            boot,
-            lease,
-            folded,
-            refuses,
-            cut,
-            call,
-            behind,
-            sends,
-        } = self;
-        (boot, folded, refuses, cut, call, behind, sends).hash(hasher);
-        // `boots`: see World. What a lease would have ended with by now does nothing.
-        let Lease {
-            boot,
-            log,
-            position,
-            enforced,
-            carried,
-            sent,
-            nonce,
-            read_back,
-            until,
-            joined,
-            holds,
-            boots: _,
-            stopped,
-        } = lease;
-        let lasts = |sent: &BootInstant| clock < sent.plus(LEASE);
-        (boot, log, carried, nonce, joined, stopped.is_some()).hash(hasher);
-        (
-            position.0 - read,
-            enforced.revision,
-            enforced.control.0.wrapping_sub(read),
-        )
-            .hash(hasher);
-        until.filter(|until| clock < *until).hash(hasher);
-        for sent in sent.iter().filter(|(_, sent)| lasts(sent)) {
-            sent.hash(hasher);
-        }
-        for read_back in read_back.iter().filter(|read| lasts(&read.sent)) {
-            let at = read_back.offset.0.wrapping_sub(read);
-            (at, read_back.sent, read_back.carried).hash(hasher);
-        }
-        for held in holds.iter() {
-            held.offset.0.wrapping_sub(read).hash(hasher);
-        }
+impl World {
+    pub(super) fn replica(&mut self, slot: usize) -> &mut Replica {
+        Arc::make_mut(&mut self.replicas[slot])
+    }
+
+    /// The replicas that run.
+    pub(super) fn living(&self) -> Vec<usize> {
+        (0..self.replicas.len())
+            .filter(|slot| self.replicas[*slot].alive)
+            .collect()
+    }
+
+    pub(super) fn has_unfolded(&self, slot: usize) -> bool {
+        let replica = &self.replicas[slot];
+        replica.alive && replica.lease.stopped.is_none() && replica.folded < self.registry.len()
+    }
+
+    /// Whether there is a record that a replica may read next.
+    pub(super) fn has_unread(&self, slot: usize) -> bool {
+        let replica = &self.replicas[slot];
+        let position = replica.lease.position;
+        let follows = replica.alive && !replica.lost && replica.lease.stopped.is_none();
+        follows && position >= self.first && position.0 < self.control.len() as u64
+    }
+
+    /// Whether the record that a replica would read next is gone.
+    pub(super) fn has_missed(&self, slot: usize) -> bool {
+        let replica = &self.replicas[slot];
+        let follows = replica.alive && !replica.lost && replica.lease.stopped.is_none();
+        follows && replica.lease.position < self.first
     }
 }

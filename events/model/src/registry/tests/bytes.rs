@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Every kind of thing a state can hold, but settings.
+/// Every kind of thing a state can hold, with every member set that it can have: what a newer version adds must show in its bytes.
 fn full() -> State {
     let mut log = Log::with_finance();
     log.give("approve", log.version(1), approve(1, 1));
@@ -14,11 +14,7 @@ fn full() -> State {
     log.give("late", 1, enable(1));
     log.give("hr", 0, register(3, "hr"));
     log.give("retire", log.version(3), retire(3));
-    let tool = ToolChosen {
-        server: server(1),
-        tool: name("read"),
-    };
-    log.give("tool", 0, Change::ToolDisabled(tool));
+    log.give("tool", 0, Change::ToolDisabled(read_of(1)));
     let block = Block {
         id: BlockId(Uuid::from_u128(1)),
         target: BlockTarget::Client {
@@ -28,7 +24,51 @@ fn full() -> State {
         not_before: Some(Timestamp::UNIX_EPOCH),
     };
     log.give("block", 0, Change::BlockAdded(block));
+    log.give("exchange", 0, exchanging_issuer());
+    log.give("set", 0, Change::SettingsChanged(Box::new(every_setting())));
+    let restored = LogRestored {
+        log: LogId(Uuid::from_u128(1)),
+        from: LogId(Uuid::nil()),
+        restored: Ends {
+            registry: Offset(9),
+            audit: Offset(40),
+        },
+        known: Some(Ends {
+            registry: Offset(10),
+            audit: Offset(44),
+        }),
+    };
+    log.give("restore", 0, Change::LogRestored(restored));
     log.state
+}
+
+fn exchanging_issuer() -> Change {
+    let plane = |name: &str| {
+        serde_json::json!({
+            "audiences": [name], "clients": ["app"], "requiredScope": "call", "advertisedScopes": ["api://door/call"],
+        })
+    };
+    let issuer = serde_json::json!({
+        "name": "entra", "urls": ["https://login.example/{tenantid}/v2.0"], "tenants": ["t"],
+        "jwksUri": "https://login.example/keys", "authorizationServer": "https://login.example",
+        "algorithms": ["RS256"], "data": plane("data"), "admin": plane("admin"),
+        "onBehalfOf": {
+            "tokenEndpoint": "https://login.example/{tenantid}/token", "client": "door",
+            "credential": { "certificate": { "certificate": "file:/c.pem", "key": "file:/k.pem" } },
+        },
+    });
+    Change::IssuerTrusted(Box::new(serde_json::from_value(issuer).unwrap()))
+}
+
+fn every_setting() -> Settings {
+    let limit = serde_json::json!({ "perMinute": 60, "burst": 5 });
+    let tls = serde_json::json!({ "ca": "file:/ca.pem", "certificate": "file:/c.pem", "key": "file:/k.pem" });
+    let settings = serde_json::json!({
+        "allowedOrigins": ["https://app.example"], "internalNetworks": ["10.0.0.0/8"],
+        "rateLimits": { "perUser": limit, "perClient": limit, "perServer": limit },
+        "upstreamTls": { "finance": tls },
+    });
+    serde_json::from_value(settings).unwrap()
 }
 
 fn survived(state: &State) -> State {

@@ -8,8 +8,8 @@ use super::super::*;
 use crate::{
     envelope::{Envelope, Producer},
     ids::{
-        AggregateVersion, BootId, CommandId, Digest, EventId, GrantId, LogId, Offset, ReplicaName, ServerId,
-        VersionNumber,
+        AggregateVersion, BlockId, BootId, CommandId, Digest, EventId, GrantId, LogId, Offset, ReplicaName,
+        ServerId, VersionNumber,
     },
     principal::Actor,
 };
@@ -174,6 +174,25 @@ pub(super) fn grant(n: u128, on: u128, tool: Option<&str>) -> Change {
         server: server(on),
         tool: tool.map(name),
         stage: Stage::Qa,
+    })
+}
+
+/// The tool "read" of a server.
+pub(super) fn read_of(n: u128) -> ToolChosen {
+    ToolChosen {
+        server: server(n),
+        tool: name("read"),
+    }
+}
+
+pub(super) fn block(n: u128) -> Change {
+    Change::BlockAdded(Block {
+        id: BlockId(Uuid::from_u128(n)),
+        target: BlockTarget::Client {
+            issuer: name("idp"),
+            client: name("app"),
+        },
+        not_before: None,
     })
 }
 
