@@ -23,10 +23,12 @@ pub(crate) struct Embedded {
 
 /// Opens the log in a folder, or makes it. It belongs to one process at a time.
 pub(crate) async fn open_log(folder: &Path) -> anyhow::Result<Arc<dyn EventLog>> {
-    log_copy::still_here(folder)?;
-    onedoor_log::open(&format!("sqlite://{}", folder.display()))
+    let log = onedoor_log::open(&format!("sqlite://{}", folder.display()))
         .await
-        .context("the log")
+        .context("the log")?;
+    // Looked at once the log is ours: before, somebody could be moving it.
+    log_copy::still_here(folder)?;
+    Ok(log)
 }
 
 impl Embedded {
@@ -43,7 +45,7 @@ impl Embedded {
             store.clone(),
             projecting.clone(),
         ));
-        let gateway = Gateway::open(config, Arc::clone(&log), store.clone());
+        let gateway = Box::pin(Gateway::open(config, Arc::clone(&log), store.clone()));
         let gateway = tokio::select! {
             gateway = gateway => gateway.context("the gateway")?,
             ended = &mut projector => return Err(projector_ended(ended)),

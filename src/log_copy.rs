@@ -1,12 +1,15 @@
 //! `onedoor log copy`: moves an embedded log to Kafka, for replicas to share.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io::{self, Write as _},
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
-use onedoor_log::{CopiedPartition, CopyError, CopyProgress, CopyStep, OpenError, Options, copy_log};
+use onedoor_log::{
+    CopiedPartition, CopyError, CopyProgress, CopyStep, OpenError, Options, SqliteLog, copy_log,
+};
 
 use crate::{
     config::{LogArgs, LogConfig},
@@ -35,10 +38,10 @@ pub(crate) struct Args {
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     /// It names no embedded log.
-    #[error("--from is no embedded log: write sqlite:// and the folder of the log")]
+    #[error("--from names no embedded log: write sqlite:// and the folder of one that is there")]
     NotEmbedded,
-    /// There is nothing, or it is in use.
-    #[error("cannot open the log to copy; it must be there, and nobody may be using it")]
+    /// It is in use, or damaged.
+    #[error("cannot open the log to copy; nobody may be using it")]
     Source(#[source] OpenError),
     /// It was moved before, somewhere else.
     #[error(transparent)]
@@ -46,9 +49,6 @@ enum Failure {
     /// It was not copied, or not whole.
     #[error("the log was not copied; nothing is lost, and the same command goes on where it stopped")]
     Copy(#[from] CopyError),
-    /// It was copied, and can still be used as before.
-    #[error("the log was copied, but is not marked as moved: keep `onedoor serve` from starting on it")]
-    Mark(#[source] io::Error),
     /// Nothing can be done here.
     #[error("cannot start")]
     Runtime(#[source] io::Error),
@@ -70,13 +70,22 @@ pub(crate) struct Moved {
 /// # Errors
 /// [`Moved`]
 pub(crate) fn still_here(folder: &Path) -> Result<(), Moved> {
-    match fs::read_to_string(folder.join(MOVED)) {
-        Ok(to) => Err(Moved {
-            folder: folder.to_owned(),
-            to: to.trim().to_owned(),
-        }),
-        Err(_) => Ok(()),
-    }
+    let to = match fs::read_to_string(folder.join(MOVED)) {
+        Ok(to) => to.trim().to_owned(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        // Rather none than two.
+        Err(error) => format!("a place that cannot be read ({error})"),
+    };
+    let folder = folder.to_owned();
+    Err(Moved { folder, to })
+}
+
+/// Keeps the log in a folder from being used there, even if the machine stops now.
+fn mark_moved(folder: &Path, to: &str) -> io::Result<()> {
+    let mut mark = File::create(folder.join(MOVED))?;
+    writeln!(mark, "{to}")?;
+    mark.sync_all()?;
+    File::open(folder)?.sync_all()
 }
 
 /// Exits with 0 if the log is there, whole.
@@ -101,7 +110,7 @@ pub(crate) fn main(args: &Args) -> ExitCode {
 
 async fn copy(args: &Args, options: &Options) -> Result<String, Failure> {
     let folder = match args.from.split_once("://") {
-        Some(("sqlite", folder)) if Path::new(folder).is_dir() => Path::new(folder),
+        Some(("sqlite", folder)) if SqliteLog::is_there(Path::new(folder)) => Path::new(folder),
         Some(_) | None => return Err(Failure::NotEmbedded),
     };
     match still_here(folder) {
@@ -113,12 +122,11 @@ async fn copy(args: &Args, options: &Options) -> Result<String, Failure> {
         .await
         .map_err(Failure::Source)?;
     let mut progress = Progress::new();
-    let copied = copy_log(&*from, &args.to, options, |at| tell(&mut progress, &at)).await;
+    let mark = || mark_moved(folder, &args.to);
+    let copied = copy_log(&*from, &args.to, options, |at| tell(&mut progress, &at), mark).await;
+    // Not before it is marked: whoever waits for it would use it.
     from.close().await;
-    let copied = copied?;
-    drop(progress);
-    fs::write(folder.join(MOVED), format!("{}\n", args.to)).map_err(Failure::Mark)?;
-    Ok(report(&args.to, &copied))
+    Ok(report(&args.to, &copied?))
 }
 
 fn tell(progress: &mut Progress, at: &CopyProgress) {
@@ -153,8 +161,29 @@ mod tests {
     fn a_log_that_was_moved_is_not_used_here() {
         let folder = tempfile::tempdir().unwrap();
         still_here(folder.path()).unwrap();
-        fs::write(folder.path().join(MOVED), "kafka://k:9092/onedoor\n").unwrap();
+        mark_moved(folder.path(), "kafka://k:9092/onedoor").unwrap();
         let moved = still_here(folder.path()).unwrap_err();
         assert_eq!(moved.to, "kafka://k:9092/onedoor");
+    }
+
+    #[test]
+    fn a_log_that_may_have_been_moved_is_not_used_either() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join(MOVED)).unwrap();
+        let moved = still_here(folder.path()).unwrap_err();
+        assert!(moved.to.contains("cannot be read"), "{moved}");
+    }
+
+    #[tokio::test]
+    async fn a_folder_without_a_log_is_no_source_and_gets_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let args = Args {
+            from: format!("sqlite://{}", folder.path().display()),
+            to: "kafka://localhost:1/onedoor".to_owned(),
+            config: LogArgs::default(),
+        };
+        let copied = copy(&args, &Options::default()).await;
+        assert!(matches!(copied, Err(Failure::NotEmbedded)), "{copied:?}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

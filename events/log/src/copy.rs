@@ -1,5 +1,7 @@
 //! Moving a log to Kafka: every record at its offset, with its time.
 
+use std::io;
+
 use onedoor_model::ids::Offset;
 use sha2::{Digest as _, Sha256};
 
@@ -110,11 +112,15 @@ pub enum CopyError {
         /// The stream.
         stream: Stream,
     },
+    /// The source could not be marked as moved.
+    #[error("cannot mark the source as moved")]
+    Mark(#[source] io::Error),
 }
 
 /// Copies a log that nobody appends to any more to Kafka: `registry`, `audit` and `denials`, each record with its time and, but for
-/// `denials` whose first records are gone, at its offset. Then reads both sides back and compares them. Until that is done, the target
-/// cannot be opened as a log. A copy that was interrupted goes on when it is called again.
+/// `denials` whose first records are gone, at its offset. Then reads both sides back and compares them, and calls `mark`, which must
+/// keep the source from being used again. Only then can the target be opened as a log, so that there are never two. A copy that was
+/// interrupted goes on when it is called again.
 ///
 /// # Errors
 /// [`CopyError`]
@@ -123,13 +129,17 @@ pub async fn copy_log(
     to: &str,
     options: &Options,
     mut progress: impl FnMut(CopyProgress) + Send,
+    mark: impl FnOnce() -> io::Result<()> + Send,
 ) -> Result<Vec<CopiedPartition>, CopyError> {
     let place = kafka_place(to)?;
     let target = Filling::open(&place, options).await?;
-    let copied = copy_all(from, &target, &mut progress).await;
-    if copied.is_ok() {
+    let copied = async {
+        let copied = copy_all(from, &target, &mut progress).await?;
+        mark().map_err(CopyError::Mark)?;
         target.seal().await?;
-    }
+        Ok(copied)
+    };
+    let copied = copied.await;
     target.close().await;
     copied
 }

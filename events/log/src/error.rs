@@ -231,11 +231,22 @@ pub enum OpenError {
         /// All that is wrong with it.
         faults: TopicFaults,
     },
+    /// The brokers do not let this client do something that it must.
+    #[error(
+        "Kafka does not let this client {doing} topic {topic}; grant it Describe, DescribeConfigs, Read and Write there, \
+         Create if it is to make it, and AlterConfigs if it is to fill it"
+    )]
+    NotAllowed {
+        /// The topic.
+        topic: String,
+        /// What was tried.
+        doing: &'static str,
+    },
     /// Kafka refused something else, or failed.
     #[error("cannot {doing}")]
     Kafka {
         /// What was tried.
-        doing: &'static str,
+        doing: String,
         /// What Kafka said.
         source: EngineError,
     },

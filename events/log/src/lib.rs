@@ -82,16 +82,27 @@ pub async fn open_with(url: &str, options: Options) -> Result<Arc<dyn EventLog>,
     }
 }
 
+/// Whether a URL names a log in Kafka, by its form alone.
+///
+/// # Errors
+/// The rule that is broken.
+pub fn check_kafka_url(url: &str) -> Result<(), &'static str> {
+    read_place(url).map(|_| ())
+}
+
 /// Where in Kafka a URL says that a log is.
 fn kafka_place(url: &str) -> Result<Place, OpenError> {
-    let invalid = |rule| OpenError::InvalidUrl {
+    read_place(url).map_err(|rule| OpenError::InvalidUrl {
         url: url.to_owned(),
         rule,
-    };
+    })
+}
+
+fn read_place(url: &str) -> Result<Place, &'static str> {
     let place = url
         .strip_prefix("kafka://")
-        .ok_or_else(|| invalid("it must start with kafka://"))?;
-    Place::parse(place).map_err(invalid)
+        .ok_or("it must start with kafka://")?;
+    Place::parse(place)
 }
 
 #[cfg(test)]

@@ -83,8 +83,9 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     /// Kafka: of all but one of the brokers that must have it).
     ///
     /// Its events keep their order, and so do appends in the order in which they were called; other writers' records may stand
-    /// between the events. Offsets count from 0 without gaps. Waits while the engine is behind or away, without a limit of its own.
-    /// Dropping the future does not call the batch back: it may be stored still.
+    /// between the events. Offsets count from 0 without gaps. Many may be under way at once; those behind one that fails may be stored
+    /// all the same. Waits while the engine is behind or away, without a limit of its own; others wait behind it, so that a future
+    /// that was begun must be polled on, or dropped. Dropping it does not call the batch back: it may be stored still.
     ///
     /// Embedded engines do more: a batch is stored whole or not at all, at consecutive offsets; and less on `control`, where a batch
     /// is only certain to survive a crash of the process.
@@ -124,7 +125,7 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// [`ReadError::Closed`] when the log is closed meanwhile. [`ReadError::BeyondEnd`] when what was read before `offset` is seen
-    /// to be gone, or replaced.
+    /// to be gone, or replaced: where Kafka's client took a new topic for the old one, up to ten seconds later.
     async fn wait_for(&self, stream: Stream, partition: Partition, offset: Offset) -> Result<(), ReadError>;
 
     /// Refuses further appends, answers those it has taken, and lets go of everything. Reads and waits end with

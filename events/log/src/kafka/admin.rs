@@ -16,6 +16,7 @@ use rdkafka::{
 use tokio::time::sleep;
 
 use super::{
+    cannot_start,
     context::Context,
     query::Query,
     settings::Settings,
@@ -51,7 +52,7 @@ impl<'a> Admin<'a> {
             settings,
             options,
             query,
-            client: client.map_err(|error| failed("start a client", error))?,
+            client: client.map_err(cannot_start)?,
             until: Instant::now() + PATIENCE,
         })
     }
@@ -98,10 +99,10 @@ impl<'a> Admin<'a> {
             specifier: ResourceSpecifier::Topic(topic),
             entries: own.chain(spec.settings()).collect(),
         };
-        let doing = "set a topic's settings after it was filled";
+        let doing = "change the settings of";
         let altered = self.client.alter_configs([&alter], &admin_options()).await;
-        for outcome in altered.map_err(|error| failed(doing, error))? {
-            outcome.map_err(|(_, code)| failed(doing, KafkaError::AdminOp(code)))?;
+        for outcome in altered.map_err(|error| failed(topic, doing, error))? {
+            outcome.map_err(|(_, code)| refused(topic, doing, code))?;
         }
         Ok(())
     }
@@ -137,7 +138,9 @@ impl<'a> Admin<'a> {
     }
 
     async fn spec(&self, stream: Stream, topic: &Arc<str>) -> Result<TopicSpec, OpenError> {
-        let brokers = self.metadata(topic).await?.brokers().len();
+        let up = self.metadata(topic).await?.brokers().len();
+        // Those that the log's URL names may be about to start: a topic made now would be kept by too few for ever.
+        let brokers = up.max(self.settings.brokers.split(',').count());
         let brokers = u32::try_from(brokers).unwrap_or(u32::MAX);
         let Options { denials_bytes, kafka } = self.options;
         Ok(TopicSpec::of(stream, brokers, *denials_bytes, kafka))
@@ -146,8 +149,11 @@ impl<'a> Admin<'a> {
     /// What a topic is like. Where it is about to be there, that is waited for.
     async fn find(&self, topic: &Arc<str>, is_awaited: bool) -> Result<Option<Found>, OpenError> {
         loop {
-            match shape(&self.metadata(topic).await?) {
+            let unfinished = match shape(&self.metadata(topic).await?) {
                 Shape::Missing if !is_awaited => return Ok(None),
+                Shape::Unfinished(code @ Code::TopicAuthorizationFailed) => {
+                    return Err(refused(topic, "see", code));
+                }
                 Shape::Whole {
                     partitions,
                     replication,
@@ -164,14 +170,13 @@ impl<'a> Admin<'a> {
                                 .collect(),
                         }));
                     }
+                    Code::UnknownTopicOrPartition
                 }
-                Shape::Missing | Shape::Partly => {}
-            }
+                Shape::Missing => Code::UnknownTopicOrPartition,
+                Shape::Unfinished(code) => code,
+            };
             if Instant::now() > self.until {
-                return Err(failed(
-                    "see the topic whole",
-                    KafkaError::MetadataFetch(Code::LeaderNotAvailable),
-                ));
+                return Err(refused(topic, "wait for", unfinished));
             }
             sleep(REST).await;
         }
@@ -193,15 +198,15 @@ impl<'a> Admin<'a> {
     }
 
     async fn describe(&self, topic: &str) -> Result<Vec<ConfigEntry>, OpenError> {
-        let doing = "ask for the settings of a topic";
+        let doing = "ask for the settings of";
         let described = self
             .client
             .describe_configs([&ResourceSpecifier::Topic(topic)], &admin_options())
             .await
-            .map_err(|error| failed(doing, error))?;
+            .map_err(|error| failed(topic, doing, error))?;
         let mut entries = Vec::new();
         for resource in described {
-            let resource = resource.map_err(|code| failed(doing, KafkaError::AdminOp(code)))?;
+            let resource = resource.map_err(|code| refused(topic, doing, code))?;
             entries.extend(resource.entries);
         }
         Ok(entries)
@@ -214,29 +219,31 @@ impl<'a> Admin<'a> {
             NewTopic::new(topic, number(spec.partitions), replication),
             |new, (name, value)| new.set(name, value),
         );
-        let doing = "make a topic";
-        let made = self
-            .client
-            .create_topics([&new], &admin_options())
-            .await
-            .map_err(|error| failed(doing, error))?;
-        for outcome in made {
-            match outcome {
-                Ok(_) => tracing::info!(topic, partitions = spec.partitions, "made a topic"),
+        loop {
+            let made = self.client.create_topics([&new], &admin_options()).await;
+            let mut made = made.map_err(|error| failed(topic, "make", error))?;
+            match made.pop() {
+                Some(Ok(_)) => {
+                    tracing::info!(topic, partitions = spec.partitions, "made a topic");
+                    return Ok(());
+                }
                 // Another process was faster.
-                Err((_, Code::TopicAlreadyExists)) => {}
-                Err((_, code)) => return Err(failed(doing, KafkaError::AdminOp(code))),
+                Some(Err((_, Code::TopicAlreadyExists))) | None => return Ok(()),
+                // Brokers may be about to start.
+                Some(Err((_, Code::InvalidReplicationFactor))) if Instant::now() < self.until => {
+                    sleep(REST).await;
+                }
+                Some(Err((_, code))) => return Err(refused(topic, "make", code)),
             }
         }
-        Ok(())
     }
 }
 
 /// What metadata say of one topic.
 enum Shape {
     Missing,
-    /// Kafka is about to make it, or to move it.
-    Partly,
+    /// Kafka is about to make it, or to move it, or does not show it.
+    Unfinished(Code),
     /// Each partition has a leader.
     Whole {
         partitions: u32,
@@ -249,16 +256,17 @@ fn shape(metadata: &Metadata) -> Shape {
         return Shape::Missing;
     };
     if let Some(error) = topic.error() {
-        return if Code::from(error) == Code::UnknownTopicOrPartition {
+        let code = Code::from(error);
+        return if code == Code::UnknownTopicOrPartition {
             Shape::Missing
         } else {
-            Shape::Partly
+            Shape::Unfinished(code)
         };
     }
     let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let partitions = topic.partitions();
     if partitions.is_empty() || partitions.iter().any(|partition| partition.leader() < 0) {
-        return Shape::Partly;
+        return Shape::Unfinished(Code::LeaderNotAvailable);
     }
     let replicas = partitions.iter().map(|partition| partition.replicas().len());
     Shape::Whole {
@@ -273,9 +281,21 @@ fn admin_options() -> AdminOptions {
         .operation_timeout(Some(PATIENCE))
 }
 
-fn failed(doing: &'static str, error: KafkaError) -> OpenError {
+fn failed(topic: &str, doing: &str, error: KafkaError) -> OpenError {
     OpenError::Kafka {
-        doing,
+        doing: format!("{doing} topic {topic}"),
         source: EngineError::new(error),
+    }
+}
+
+fn refused(topic: &str, doing: &'static str, code: Code) -> OpenError {
+    if matches!(
+        code,
+        Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed
+    ) {
+        let topic = topic.to_owned();
+        OpenError::NotAllowed { topic, doing }
+    } else {
+        failed(topic, doing, KafkaError::AdminOp(code))
     }
 }

@@ -1,6 +1,10 @@
 //! Reading one partition from a place on.
 
-use std::{collections::VecDeque, time::Instant};
+use std::{
+    cmp::Ordering,
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
@@ -12,21 +16,31 @@ use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
     message::BorrowedMessage,
 };
+use tokio::time::{self, timeout_at};
 
-use super::context::Context;
+use super::{context::Context, reader::Lane};
 use crate::{error::EngineError, port::Record};
+
+/// How often a record that was read is read once more. Of a topic that was made anew, librdkafka tells nothing if it did not see it
+/// missing: it goes on in the new one, at the same offset.
+const RECHECK: Duration = Duration::from_secs(10);
 
 /// A consumer of one partition, at a place in it. Belongs to no group, and commits nothing.
 pub(super) struct Cursor {
     consumer: StreamConsumer<Context>,
-    /// The offset of the next record from the consumer.
+    lane: Lane,
+    /// The offset of the next record to be received.
     next: Offset,
     /// Received, and not taken yet.
     received: VecDeque<Record>,
-    /// The newest record that was received: what must still be there after a doubt.
+    /// The newest record that was received.
     last: Option<Record>,
-    /// The record that must come first, and is not given: the place is the one after it.
-    expected: Option<Record>,
+    /// A record of this topic, and no other that was made in its place: the newest that had been received at the last check.
+    witness: Option<Record>,
+    /// What is read once more, in order, and must come before any other.
+    expected: VecDeque<Record>,
+    /// When that is to be done next.
+    recheck: time::Instant,
     /// Why nothing more will be received.
     failure: Option<CursorError>,
     /// When it was last used.
@@ -35,11 +49,11 @@ pub(super) struct Cursor {
 
 /// Where a cursor starts.
 #[derive(Clone, Debug)]
-pub(super) enum Start {
+pub(super) struct Start {
     /// With the record at this offset.
-    At(Offset),
-    /// With the one after this record, which must still be there.
-    After(Record),
+    pub(super) at: Offset,
+    /// Earlier records, in order, which must still be there.
+    pub(super) witnesses: VecDeque<Record>,
 }
 
 /// Why a cursor cannot go on. What may pass by itself is waited for, and is no error.
@@ -59,27 +73,23 @@ pub(super) enum CursorError {
 struct Damaged(Offset);
 
 impl Cursor {
-    /// A cursor that starts there.
-    pub(super) fn open(
-        config: &ClientConfig,
-        topic: &str,
-        partition: i32,
-        start: Start,
-    ) -> Result<Self, KafkaError> {
-        let (next, last) = match start {
-            Start::At(offset) => (offset, None),
-            Start::After(record) => (record.offset, Some(record)),
-        };
+    /// A cursor that starts there. Blocks while the consumer is made.
+    pub(super) fn open(config: &ClientConfig, lane: Lane, start: Start) -> Result<Self, KafkaError> {
+        let Start { at, witnesses } = start;
+        let first = witnesses.front().map_or(at, |witness| witness.offset);
         let consumer: StreamConsumer<Context> = config.create_with_context(Context)?;
         let mut places = TopicPartitionList::new();
-        places.add_partition_offset(topic, partition, Place::Offset(to_kafka(next)))?;
+        places.add_partition_offset(&lane.topic, lane.partition, Place::Offset(to_kafka(first)))?;
         consumer.assign(&places)?;
         Ok(Self {
             consumer,
-            next,
+            lane,
+            next: at,
             received: VecDeque::new(),
-            last: last.clone(),
-            expected: last,
+            last: witnesses.back().cloned(),
+            witness: witnesses.front().cloned(),
+            expected: witnesses,
+            recheck: time::Instant::now() + RECHECK,
             failure: None,
             idle_since: Instant::now(),
         })
@@ -87,11 +97,11 @@ impl Cursor {
 
     /// The offset of the record that [`take`](Self::take) gives first.
     pub(super) fn position(&self) -> Offset {
-        match (self.received.front(), &self.expected) {
-            (Some(first), _) => first.offset,
-            (None, Some(expected)) => expected.offset.next(),
-            (None, None) => self.next,
-        }
+        self.received.front().map_or(self.next, |first| first.offset)
+    }
+
+    pub(super) fn lane(&self) -> &Lane {
+        &self.lane
     }
 
     /// Whether [`take`](Self::take) gives something at once.
@@ -99,19 +109,28 @@ impl Cursor {
         !self.received.is_empty()
     }
 
-    /// The newest record that was received.
-    pub(super) fn last(&self) -> Option<&Record> {
-        self.last.as_ref()
+    /// What shows that the topic is the one that was read: an early record, that it was not made anew; the newest, that its end was not
+    /// cut off.
+    pub(super) fn witnesses(&self) -> VecDeque<Record> {
+        let mut witnesses: VecDeque<_> = self.witness.iter().chain(&self.last).cloned().collect();
+        witnesses.truncate(if self.witness == self.last { 1 } else { 2 });
+        witnesses
     }
 
     /// Waits until there is a record to take, through an outage if need be. Cancel-safe. An error stays.
     pub(super) async fn ready(&mut self) -> Result<(), CursorError> {
         while self.received.is_empty() {
+            // Looked at before each record: where they come without a pause, no time-out would end.
+            if self.failure.is_none() && time::Instant::now() >= self.recheck {
+                self.check();
+            }
             if let Some(failure) = &self.failure {
                 return Err(failure.clone());
             }
-            let event = self.consumer.recv().await.map(|message| read(&message));
-            self.note(event);
+            let received = timeout_at(self.recheck, self.consumer.recv()).await;
+            if let Ok(event) = received.map(|event| event.map(|message| read(&message))) {
+                self.note(event);
+            }
         }
         Ok(())
     }
@@ -139,25 +158,73 @@ impl Cursor {
 
     fn note(&mut self, event: Result<Option<Record>, KafkaError>) {
         match event {
-            Ok(Some(record)) if record.offset == self.next => self.accept(record),
-            Ok(_) => self.failure = Some(CursorError::Broken(EngineError::new(Damaged(self.next)))),
-            Err(error) if is_lost(&error) => self.failure = Some(CursorError::Lost),
+            Ok(Some(record)) => self.accept(record),
+            Ok(None) => self.fail(CursorError::Broken(EngineError::new(Damaged(self.next)))),
+            Err(error) if is_lost(&error) => self.fail(CursorError::Lost),
             // librdkafka goes on by itself once it can, and logs itself what is wrong with connections.
-            Err(error) if is_connection(&error) => tracing::debug!(%error, "reading the log waits"),
+            Err(error) if is_connection(&error) => {
+                tracing::debug!(%error, "reading the log waits");
+                if self.expected.is_empty() {
+                    self.check();
+                }
+            }
             Err(error) => tracing::warn!(%error, "reading the log waits"),
         }
     }
 
     fn accept(&mut self, record: Record) {
-        self.next = record.offset.next();
-        match self.expected.take() {
-            None => {
-                self.last = Some(record.clone());
-                self.received.push_back(record);
+        if let Some(expected) = self.expected.front() {
+            match record.offset.cmp(&expected.offset) {
+                Ordering::Less => {}
+                Ordering::Equal if record == *expected => self.confirm(),
+                Ordering::Equal => self.fail(CursorError::Replaced(record.offset)),
+                Ordering::Greater => self.fail(CursorError::Lost),
             }
-            Some(expected) if expected == record => {}
-            Some(expected) => self.failure = Some(CursorError::Replaced(expected.offset)),
+        } else if record.offset == self.next {
+            self.next = record.offset.next();
+            self.witness.get_or_insert_with(|| record.clone());
+            self.last = Some(record.clone());
+            self.received.push_back(record);
+        } else {
+            self.fail(CursorError::Broken(EngineError::new(Damaged(self.next))));
         }
+    }
+
+    /// What was expected is there still.
+    fn confirm(&mut self) {
+        self.expected.pop_front();
+        match self.expected.front() {
+            Some(next) => self.seek(next.offset),
+            None => self.witness.clone_from(&self.last),
+        }
+    }
+
+    /// Has the witnesses read once more, before any other record.
+    fn check(&mut self) {
+        self.recheck = time::Instant::now() + RECHECK;
+        if !self.expected.is_empty() {
+            // They did not come since the last time.
+            self.fail(CursorError::Lost);
+            return;
+        }
+        self.expected = self.witnesses();
+        if let Some(first) = self.expected.front() {
+            self.seek(first.offset);
+        }
+    }
+
+    /// Has the consumer go on there. Does not wait.
+    fn seek(&mut self, to: Offset) {
+        let Lane { topic, partition } = &self.lane;
+        let place = Place::Offset(to_kafka(to));
+        if let Err(error) = self.consumer.seek(topic, *partition, place, Duration::ZERO) {
+            tracing::debug!(%error, "reading the log starts over");
+            self.fail(CursorError::Lost);
+        }
+    }
+
+    fn fail(&mut self, failure: CursorError) {
+        self.failure = Some(failure);
     }
 }
 

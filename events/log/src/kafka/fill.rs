@@ -34,7 +34,7 @@ impl<'a> Filling<'a> {
     /// [`OpenError`]
     pub(crate) async fn open(place: &'a Place, options: &'a Options) -> Result<Self, OpenError> {
         let client = Client::new(place, options)?;
-        let (admin, reader) = (client.admin()?, Arc::new(client.reader()));
+        let (admin, reader) = (client.admin()?, Arc::new(client.reader(0)));
         let mut topics = Vec::new();
         for stream in Stream::FACTS {
             let name = place.topic(stream);

@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use onedoor_model::ids::Offset;
+use rdkafka::error::KafkaError;
 
 pub use self::options::{ClientCertificate, KafkaOptions, Password, PasswordMechanism, Sasl, Tls};
 use self::{
@@ -68,10 +69,7 @@ struct Client<'a> {
 impl<'a> Client<'a> {
     fn new(place: &Place, options: &'a Options) -> Result<Self, OpenError> {
         let settings = Settings::new(place, &options.kafka)?;
-        let query = Query::new(settings.plain()).map_err(|error| OpenError::Kafka {
-            doing: "start a client",
-            source: EngineError::new(error),
-        })?;
+        let query = Query::new(settings.plain()).map_err(cannot_start)?;
         Ok(Self {
             options,
             settings,
@@ -91,8 +89,10 @@ impl<'a> Client<'a> {
         }
     }
 
-    fn reader(&self) -> Reader {
-        Reader::new(self.settings.consumer().clone(), Arc::clone(&self.query))
+    /// A reader of topics that have so many partitions together.
+    fn reader(&self, partitions: u32) -> Reader {
+        let config = self.settings.consumer().clone();
+        Reader::new(config, Arc::clone(&self.query), partitions)
     }
 }
 
@@ -109,12 +109,17 @@ impl KafkaLog {
             let partitions = admin.ensure(stream, &name).await?;
             Ok(client.topic(name, partitions))
         };
+        let registry = topic(Stream::Registry).await?;
+        let audit = topic(Stream::Audit).await?;
+        let denials = topic(Stream::Denials).await?;
+        let control = topic(Stream::Control).await?;
+        let partitions = [&registry, &audit, &denials, &control].map(|topic| topic.partitions);
         Ok(Self {
-            registry: topic(Stream::Registry).await?,
-            audit: topic(Stream::Audit).await?,
-            denials: topic(Stream::Denials).await?,
-            control: topic(Stream::Control).await?,
-            reader: client.reader(),
+            reader: client.reader(partitions.iter().sum()),
+            registry,
+            audit,
+            denials,
+            control,
         })
     }
 
@@ -140,6 +145,13 @@ impl Topic {
             // Kafka's partitions are numbered with what is positive in an `i32`.
             partition: partition.0.cast_signed(),
         })
+    }
+}
+
+fn cannot_start(error: KafkaError) -> OpenError {
+    OpenError::Kafka {
+        doing: "start a client".to_owned(),
+        source: EngineError::new(error),
     }
 }
 

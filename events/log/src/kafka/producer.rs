@@ -1,6 +1,13 @@
 //! Appending to one topic.
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use onedoor_model::ids::Offset;
@@ -12,9 +19,8 @@ use rdkafka::{
     producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer},
 };
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch},
+    sync::{Mutex as AsyncMutex, OwnedSemaphorePermit, Semaphore, oneshot, watch},
     task::unconstrained,
-    time::timeout,
 };
 
 use super::context::Context;
@@ -30,8 +36,8 @@ const EVENT_WEIGHT: usize = 1 << 10;
 
 /// How long a new producer may take to hear of the brokers before they are left to librdkafka.
 const STARTING: Duration = Duration::from_secs(3);
-/// How long after a fatal error the rest is looked for once more.
-const PURGE_AGAIN: Duration = Duration::from_millis(200);
+/// How long it is waited for the answers to what was given up.
+const PURGED: Duration = Duration::from_secs(1);
 /// How long closing waits for acknowledgements. What has none by then is answered as unknown.
 const CLOSING: Duration = Duration::from_secs(10);
 
@@ -40,6 +46,8 @@ const CLOSING: Duration = Duration::from_secs(10);
 pub(super) struct Producer {
     topic: String,
     config: ClientConfig,
+    /// Whoever has it is the next to get room: appends keep the order of their calls.
+    turn: AsyncMutex<()>,
     room: Arc<Semaphore>,
     state: RwLock<State>,
 }
@@ -61,7 +69,11 @@ struct Event {
 }
 
 /// A producer of librdkafka, until its first fatal error.
-struct Generation(Option<ThreadedProducer<Deliveries>>);
+struct Generation {
+    /// `None` only while it is dropped.
+    producer: Option<ThreadedProducer<Deliveries>>,
+    is_letting_go: AtomicBool,
+}
 
 /// Hears of every event that was stored, or was not.
 #[derive(Debug, Default)]
@@ -95,6 +107,7 @@ impl Producer {
         Self {
             topic,
             config,
+            turn: AsyncMutex::new(()),
             room: Arc::new(Semaphore::new(ROOM as usize)),
             state: RwLock::new(State::Unused),
         }
@@ -120,13 +133,14 @@ impl Producer {
         // A batch is never heavier than the room (`limits`), so that there will be some.
         let weight = u32::try_from(bytes + events.len() * EVENT_WEIGHT).unwrap_or(ROOM);
         // Without a budget: an append that gave way to others here would lose its turn.
+        let turn = unconstrained(self.turn.lock()).await;
         let room = unconstrained(Arc::clone(&self.room).acquire_many_owned(weight.min(ROOM)))
             .await
             .map_err(|_| Refusal::Closed)?;
         let (answer, answered) = oneshot::channel();
         let pending = Arc::new(Pending::new(events.len(), answer, room));
         let generation = self.hand_over(partition, &events, &pending)?;
-        drop((events, pending));
+        drop((events, pending, turn));
         let outcome = generation.outcome(answered).await;
         if outcome.is_err() {
             self.retire_if_dead(&generation);
@@ -215,7 +229,10 @@ impl Generation {
                 let _ = starting.client().fetch_metadata(Some(&topic), STARTING);
             }
         });
-        Ok(Self(Some(producer)))
+        Ok(Self {
+            producer: Some(producer),
+            is_letting_go: AtomicBool::new(false),
+        })
     }
 
     /// # Errors
@@ -227,7 +244,7 @@ impl Generation {
         events: &[Event],
         pending: &Arc<Pending>,
     ) -> Result<(), (usize, KafkaError)> {
-        let Some(producer) = &self.0 else {
+        let Some(producer) = &self.producer else {
             return Err((0, KafkaError::Canceled));
         };
         for (taken, event) in events.iter().enumerate() {
@@ -240,7 +257,7 @@ impl Generation {
         Ok(())
     }
 
-    /// How an append went. After a fatal error, librdkafka may keep what it has for ever: it is made to let go of it.
+    /// How an append went.
     async fn outcome(
         self: &Arc<Self>,
         mut answered: oneshot::Receiver<Result<Offset, EngineError>>,
@@ -248,38 +265,45 @@ impl Generation {
         let answer = tokio::select! {
             biased;
             answer = &mut answered => answer,
-            () = self.died() => loop {
-                let generation = Arc::clone(self);
-                thread::spawn(move || generation.purge());
-                if let Ok(answer) = timeout(PURGE_AGAIN, &mut answered).await {
-                    break answer;
-                }
-            },
+            () = self.died() => {
+                self.let_go();
+                answered.await
+            }
         };
         answer.unwrap_or_else(|_| Err(EngineError::new("the producer is gone")))
     }
 
+    /// Has librdkafka answer all it holds, which it may keep for ever after a fatal error.
+    fn let_go(self: &Arc<Self>) {
+        if !self.is_letting_go.swap(true, Ordering::Relaxed) {
+            let generation = Arc::clone(self);
+            thread::spawn(move || while !generation.purge() {});
+        }
+    }
+
     /// Completes after a fatal error.
     async fn died(&self) {
-        let Some(producer) = &self.0 else { return };
+        let Some(producer) = &self.producer else { return };
         let mut errors = producer.context().errors.subscribe();
         // An error of the sender means that there will be no more.
         while self.fatal_error().is_none() && errors.changed().await.is_ok() {}
     }
 
-    fn purge(&self) {
-        if let Some(producer) = &self.0 {
+    /// Gives up what is not answered yet. Whether all of it is then. Blocks.
+    fn purge(&self) -> bool {
+        self.producer.as_ref().is_none_or(|producer| {
             producer.purge(PurgeConfig::default().queue().inflight());
-        }
+            producer.flush(PURGED).is_ok()
+        })
     }
 
     fn fatal_error(&self) -> Option<(RDKafkaErrorCode, String)> {
-        self.0.as_ref()?.client().fatal_error()
+        self.producer.as_ref()?.client().fatal_error()
     }
 
     /// Waits for what is under way, for a time. Blocks.
     fn finish(&self, topic: &str) {
-        let Some(producer) = &self.0 else { return };
+        let Some(producer) = &self.producer else { return };
         if producer.flush(CLOSING).is_err() {
             let events = producer.in_flight_count();
             tracing::error!(
@@ -288,8 +312,6 @@ impl Generation {
                 "the log was closed before Kafka acknowledged all that was appended"
             );
             self.purge();
-            // Has what was purged answered.
-            let _ = producer.flush(CLOSING);
         }
     }
 }
@@ -297,7 +319,7 @@ impl Generation {
 impl Drop for Generation {
     fn drop(&mut self) {
         // It joins its thread.
-        let producer = self.0.take();
+        let producer = self.producer.take();
         thread::spawn(move || drop(producer));
     }
 }

@@ -1,6 +1,7 @@
 //! Reading: bounds, records from a place on, and waiting for more.
 
 use std::{
+    collections::VecDeque,
     fmt, mem,
     sync::Arc,
     thread,
@@ -9,9 +10,10 @@ use std::{
 
 use onedoor_model::ids::Offset;
 use parking_lot::Mutex;
-use rdkafka::ClientConfig;
+use rdkafka::{ClientConfig, error::KafkaError};
 use tokio::{
     sync::watch,
+    task::spawn_blocking,
     time::{sleep, timeout},
 };
 
@@ -29,16 +31,18 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The rest between two attempts.
 const REST: Duration = Duration::from_millis(100);
-/// How long a cursor is kept for whoever goes on from where it stands, and how many are: each has threads and connections.
+/// How long a cursor is kept for whoever goes on from where it stands, and how many are beside one for each partition: each has
+/// threads, connections and what it has read ahead.
 const KEPT: Duration = Duration::from_secs(60);
-const MOST_KEPT: usize = 16;
+const MORE_KEPT: usize = 8;
 
 /// Reads topics. Cursors are kept by where they stand: whoever goes on from where the last read ended finds the records already on
 /// their way.
 pub(super) struct Reader {
     config: ClientConfig,
     query: Arc<Query>,
-    idle: Mutex<Vec<(Lane, Cursor)>>,
+    idle: Mutex<Vec<Cursor>>,
+    most_kept: usize,
     closed: watch::Sender<bool>,
 }
 
@@ -52,22 +56,23 @@ pub(super) struct Lane {
 /// A cursor in use, which is kept when it is no longer.
 struct Lent<'a> {
     reader: &'a Reader,
-    lane: &'a Lane,
     /// `None` once it is of no more use.
     cursor: Option<Cursor>,
 }
 
-/// Kafka said nothing for a while.
+/// Kafka gave no answer for a while, or none of use.
 #[derive(Debug, thiserror::Error)]
 #[error("there was no answer for {} s", PATIENCE.as_secs())]
-struct NoAnswer;
+struct NoAnswer(#[source] Option<KafkaError>);
 
 impl Reader {
-    pub(super) fn new(config: ClientConfig, query: Arc<Query>) -> Self {
+    /// A reader of topics that have so many partitions together.
+    pub(super) fn new(config: ClientConfig, query: Arc<Query>, partitions: u32) -> Self {
         Self {
             config,
             query,
             idle: Mutex::new(Vec::new()),
+            most_kept: partitions as usize + MORE_KEPT,
             closed: watch::Sender::new(false),
         }
     }
@@ -124,10 +129,10 @@ impl Reader {
     }
 
     /// All there is, up to the limits, and not only what is already here.
-    async fn read_all<'a>(
-        &'a self,
-        lent: Option<Lent<'a>>,
-        lane: &'a Lane,
+    async fn read_all(
+        &self,
+        lent: Option<Lent<'_>>,
+        lane: &Lane,
         from: Offset,
         max_records: usize,
     ) -> Result<Vec<Record>, ReadError> {
@@ -141,12 +146,12 @@ impl Reader {
         }
         let mut lent = match lent {
             Some(lent) => lent,
-            None => self.open(lane, from)?,
+            None => self.open(lane, from).await?,
         };
         while records.len() < wanted && bytes < MAX_READ_BYTES {
             timeout(PATIENCE, lent.ready())
                 .await
-                .map_err(|_| unavailable(NoAnswer))??;
+                .map_err(|_| unavailable(None))??;
             let more = lent.take(wanted - records.len(), MAX_READ_BYTES - bytes);
             bytes += more.iter().map(|record| record.bytes.len()).sum::<usize>();
             records.extend(more);
@@ -158,11 +163,13 @@ impl Reader {
         let mut lent = match self.lend(lane, offset) {
             Some(lent) => lent,
             None => {
-                let end = self.ask_until_answered(lane).await.end;
+                let Bounds { first, end } = self.ask_until_answered(lane).await;
                 if end > offset {
                     return Ok(());
                 }
-                self.open(lane, end)?
+                // From the record before it, where there is one: whether the topic is made anew shows by a record that was read.
+                self.open(lane, first.max(Offset(end.0.saturating_sub(1))))
+                    .await?
             }
         };
         loop {
@@ -185,59 +192,71 @@ impl Reader {
 
     /// Asks until there is an answer, or patience ends.
     async fn ask(&self, lane: &Lane) -> Result<Bounds, ReadError> {
-        timeout(PATIENCE, self.ask_until_answered(lane))
-            .await
-            .map_err(|_| unavailable(NoAnswer))
+        let mut last = None;
+        let asking = async {
+            loop {
+                match self.query.bounds(&lane.topic, lane.partition).await {
+                    Ok(bounds) => return bounds,
+                    Err(error) => last = Some(error),
+                }
+                sleep(REST).await;
+            }
+        };
+        let answered = timeout(PATIENCE, asking).await;
+        answered.map_err(|_| unavailable(last))
     }
 
     async fn ask_until_answered(&self, lane: &Lane) -> Bounds {
         loop {
-            match self.query.bounds(&lane.topic, lane.partition).await {
+            match self.ask(lane).await {
                 Ok(bounds) => return bounds,
                 Err(error) => {
-                    tracing::debug!(topic = &*lane.topic, lane.partition, %error, "Kafka does not say what there is");
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(topic = &*lane.topic, lane.partition, error, "waiting for Kafka");
                 }
             }
-            sleep(REST).await;
         }
     }
 
     /// The cursor that stands there, if one does.
-    fn lend<'a>(&'a self, lane: &'a Lane, at: Offset) -> Option<Lent<'a>> {
+    fn lend(&self, lane: &Lane, at: Offset) -> Option<Lent<'_>> {
         let mut idle = self.idle.lock();
         let found = idle
             .iter()
-            .position(|(held, cursor)| held == lane && cursor.position() == at)?;
-        let (_, cursor) = idle.remove(found);
-        Some(self.lent(lane, cursor))
+            .position(|cursor| cursor.lane() == lane && cursor.position() == at)?;
+        Some(self.lent(idle.remove(found)))
     }
 
-    fn open<'a>(&'a self, lane: &'a Lane, at: Offset) -> Result<Lent<'a>, ReadError> {
-        Ok(self.lent(lane, self.cursor(lane, Start::At(at))?))
+    async fn open(&self, lane: &Lane, at: Offset) -> Result<Lent<'_>, ReadError> {
+        let witnesses = VecDeque::new();
+        Ok(self.lent(self.cursor(lane, Start { at, witnesses }).await?))
     }
 
-    fn lent<'a>(&'a self, lane: &'a Lane, cursor: Cursor) -> Lent<'a> {
+    fn lent(&self, cursor: Cursor) -> Lent<'_> {
         Lent {
             reader: self,
-            lane,
             cursor: Some(cursor),
         }
     }
 
-    fn cursor(&self, lane: &Lane, start: Start) -> Result<Cursor, ReadError> {
-        Cursor::open(&self.config, &lane.topic, lane.partition, start)
+    /// A new cursor. Made elsewhere: to make a consumer takes a while, with TLS more.
+    async fn cursor(&self, lane: &Lane, start: Start) -> Result<Cursor, ReadError> {
+        let (config, lane) = (self.config.clone(), lane.clone());
+        let opened = spawn_blocking(move || Cursor::open(&config, lane, start)).await;
+        opened
+            .unwrap_or(Err(KafkaError::Canceled))
             .map_err(|error| ReadError::Engine(EngineError::new(error)))
     }
 
-    fn keep(&self, lane: Lane, mut cursor: Cursor) {
+    fn keep(&self, mut cursor: Cursor) {
         cursor.idle_since = Instant::now();
         let mut idle = self.idle.lock();
-        idle.push((lane, cursor));
+        idle.push(cursor);
         // Under the lock, so that none is kept after `close` has looked. The oldest stand first.
         let is_closed = *self.closed.borrow();
-        let too_many = idle.len().saturating_sub(MOST_KEPT);
+        let too_many = idle.len().saturating_sub(self.most_kept);
         let mut nth = 0;
-        let dropped = idle.extract_if(.., |(_, cursor)| {
+        let dropped = idle.extract_if(.., |cursor| {
             nth += 1;
             is_closed || nth <= too_many || cursor.idle_since.elapsed() > KEPT
         });
@@ -254,7 +273,7 @@ impl Lent<'_> {
                 Err(CursorError::Lost) => self.find_again().await?,
                 Err(CursorError::Replaced(end)) => return Err(ReadError::BeyondEnd { end }),
                 Err(CursorError::Broken(error)) => {
-                    self.cursor = None;
+                    drop_elsewhere(self.cursor.take().into_iter().collect());
                     return Err(ReadError::Engine(error));
                 }
             }
@@ -263,25 +282,19 @@ impl Lent<'_> {
     }
 
     /// Looks up what became of the place of a cursor that lost it. If it is still there, a new one goes on from it, once it has seen
-    /// that the record before it is the one that was read.
+    /// that a record that was read is the same still.
     async fn find_again(&mut self) -> Result<(), ReadError> {
         let Some(lost) = &self.cursor else { return Ok(()) };
-        let bounds = self.reader.ask_until_answered(self.lane).await;
+        let lane = lost.lane().clone();
+        let bounds = self.reader.ask_until_answered(&lane).await;
         limits::starts_within(bounds, lost.position())?;
-        let start = match lost.last() {
-            Some(last) if last.offset >= bounds.first => Start::After(last.clone()),
-            Some(_) | None => Start::At(lost.position()),
-        };
+        let mut witnesses = lost.witnesses();
+        witnesses.retain(|witness| witness.offset >= bounds.first);
+        let at = lost.position();
         // Where the topic comes and goes, not too often.
         sleep(REST).await;
-        let found = self.reader.cursor(self.lane, start)?;
-        drop_elsewhere(
-            self.cursor
-                .replace(found)
-                .into_iter()
-                .map(|lost| (self.lane.clone(), lost))
-                .collect(),
-        );
+        let found = self.reader.cursor(&lane, Start { at, witnesses }).await?;
+        drop_elsewhere(self.cursor.replace(found).into_iter().collect());
         Ok(())
     }
 
@@ -309,8 +322,14 @@ impl Lent<'_> {
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
         if let Some(cursor) = self.cursor.take() {
-            self.reader.keep(self.lane.clone(), cursor);
+            self.reader.keep(cursor);
         }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        drop_elsewhere(mem::take(self.idle.get_mut()));
     }
 }
 
@@ -321,12 +340,12 @@ impl fmt::Debug for Reader {
 }
 
 /// Dropping a consumer waits for its threads, which is not for ours.
-fn drop_elsewhere(cursors: Vec<(Lane, Cursor)>) {
+fn drop_elsewhere(cursors: Vec<Cursor>) {
     if !cursors.is_empty() {
         thread::spawn(move || drop(cursors));
     }
 }
 
-fn unavailable(source: NoAnswer) -> ReadError {
-    ReadError::Unavailable(EngineError::new(source))
+fn unavailable(last: Option<KafkaError>) -> ReadError {
+    ReadError::Unavailable(EngineError::new(NoAnswer(last)))
 }

@@ -48,6 +48,8 @@ enum Allowed {
     Same,
     /// Numbers from the first to the second, both allowed.
     Between(i64, i64),
+    /// Numbers from this to how many brokers keep the topic: with more, nothing would ever be acknowledged.
+    UpToReplication(i64),
     /// Anything: it matters to a new topic only.
     Any,
 }
@@ -79,7 +81,7 @@ impl TopicSpec {
             rule(
                 "min.insync.replicas",
                 &min_in_sync(replication),
-                at_least(min_in_sync(replication)),
+                Allowed::UpToReplication(min_in_sync(replication).into()),
             ),
             rule("max.message.bytes", &MAX_BATCH_BYTES, at_least(MAX_BATCH_BYTES)),
         ];
@@ -146,7 +148,7 @@ impl TopicSpec {
                 way_out: "reassign its partitions, or name another prefix".to_owned(),
             });
         }
-        faults.extend(self.rules.iter().filter_map(|rule| rule.fault(&found.settings)));
+        faults.extend(self.rules.iter().filter_map(|rule| rule.fault(found)));
         faults
     }
 }
@@ -164,19 +166,25 @@ impl fmt::Display for TopicSpec {
 }
 
 impl Rule {
-    fn fault(&self, settings: &BTreeMap<String, String>) -> Option<TopicFault> {
-        let found = settings.get(self.setting).map(String::as_str);
+    fn fault(&self, topic: &Found) -> Option<TopicFault> {
+        let found = topic.settings.get(self.setting).map(String::as_str);
+        let within = |least: i64, most: i64| {
+            let number = found.and_then(|found| found.parse().ok());
+            let wanted = match most {
+                i64::MAX => format!("{least} or more"),
+                _ if most == least => least.to_string(),
+                _ => format!("{least} to {most}"),
+            };
+            (
+                number.is_some_and(|number| (least..=most).contains(&number)),
+                wanted,
+            )
+        };
         let (allowed, wanted) = match self.allowed {
             Allowed::Same => (found == Some(&self.made), self.made.clone()),
-            Allowed::Between(least, most) => (
-                found
-                    .and_then(|found| found.parse().ok())
-                    .is_some_and(|found: i64| (least..=most).contains(&found)),
-                match most {
-                    i64::MAX => format!("{least} or more"),
-                    _ => format!("{least} to {most}"),
-                },
-            ),
+            Allowed::Between(least, most) => within(least, most),
+            // Where too few brokers keep it, that is a fault of its own.
+            Allowed::UpToReplication(least) => within(least, least.max(topic.replication.into())),
             Allowed::Any => (true, String::new()),
         };
         (!allowed).then(|| TopicFault {
@@ -227,6 +235,7 @@ fn retention(stream: Stream, denials_bytes: u64) -> Vec<Rule> {
             let (least, most) = CONTROL_MS_ALLOWED;
             vec![
                 rule("retention.ms", &CONTROL_MS, Allowed::Between(least, most)),
+                rule("retention.bytes", &-1, Allowed::Same),
                 rule("segment.ms", &CONTROL_SEGMENT_MS, Allowed::Any),
             ]
         }
@@ -315,7 +324,7 @@ mod tests {
                 assert_eq!(spec.while_filled().faults(&as_made(&spec.while_filled())), []);
             }
         }
-        let wrong: [(Stream, &str, Option<&str>, &str); 9] = [
+        let wrong: [(Stream, &str, Option<&str>, &str); 11] = [
             (
                 Stream::Registry,
                 "cleanup.policy",
@@ -324,7 +333,9 @@ mod tests {
             ),
             (Stream::Registry, "retention.ms", Some("1"), "-1"),
             (Stream::Audit, "retention.bytes", Some("1"), "-1"),
-            (Stream::Audit, "min.insync.replicas", Some("1"), "2 or more"),
+            (Stream::Audit, "min.insync.replicas", Some("1"), "2 to 3"),
+            (Stream::Audit, "min.insync.replicas", Some("4"), "2 to 3"),
+            (Stream::Control, "retention.bytes", Some("1000000"), "-1"),
             (
                 Stream::Audit,
                 "max.message.bytes",

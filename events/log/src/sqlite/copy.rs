@@ -50,6 +50,13 @@ pub(super) async fn copy(folder: &Path, into: &Path) -> Result<(), OpenError> {
     fs::remove_file(&lock).map_err(|source| OpenError::Io { path: lock, source })
 }
 
+/// Whether there is a log in a folder.
+pub(super) fn is_there(folder: &Path) -> bool {
+    ORDER
+        .iter()
+        .all(|stream| folder.join(format!("{stream}.db")).is_file())
+}
+
 /// Whether a process has the log in a folder open.
 pub(super) fn is_in_use(folder: &Path) -> io::Result<bool> {
     let lock = match File::open(folder.join(LOCK)) {

@@ -75,6 +75,12 @@ impl SqliteLog {
         copy::copy(folder, into).await
     }
 
+    /// Whether there is a log in a folder.
+    #[must_use]
+    pub fn is_there(folder: &Path) -> bool {
+        copy::is_there(folder)
+    }
+
     /// Whether a process has the log in a folder open.
     ///
     /// # Errors

@@ -38,6 +38,8 @@ const GROUP_BYTES: usize = 4 << 20;
 #[derive(Debug)]
 pub(super) struct Queue {
     commands: mpsc::Sender<Command>,
+    /// Whoever has it is the next to be queued: appends keep the order of their calls.
+    turn: Mutex<()>,
     room: Arc<Semaphore>,
     writer: Mutex<Option<JoinHandle<()>>>,
     commits: Arc<AtomicU64>,
@@ -85,6 +87,7 @@ impl Queue {
         };
         Self {
             commands,
+            turn: Mutex::new(()),
             room: Arc::new(Semaphore::new(QUEUE_BYTES as usize)),
             writer: Mutex::new(Some(tokio::spawn(task.run()))),
             commits,
@@ -109,6 +112,7 @@ impl Queue {
     ) -> Result<(), Refusal> {
         // A batch is never larger than the queue (`limits`), so that there will be room.
         let room = u32::try_from(bytes).unwrap_or(QUEUE_BYTES).min(QUEUE_BYTES);
+        let _turn = self.turn.lock().await;
         let room = Arc::clone(&self.room)
             .acquire_many_owned(room)
             .await

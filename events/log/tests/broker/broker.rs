@@ -14,7 +14,9 @@ use tokio::{net::TcpStream, time::sleep};
 /// A broker, alone in its cluster. Killed when this goes.
 pub(crate) struct Broker {
     folder: TempDir,
-    port: u16,
+    pub(crate) port: u16,
+    /// Another listener, in plain text.
+    pub(crate) inside: u16,
     process: Child,
 }
 
@@ -23,6 +25,8 @@ pub(crate) struct Broker {
 pub(crate) struct Access<'a> {
     /// The security protocol of clients' listener.
     pub(crate) protocol: &'a str,
+    /// The port at which clients are told that it is; its own if `None`.
+    pub(crate) told: Option<u16>,
     /// More lines of the broker's properties.
     pub(crate) properties: &'a str,
     /// More arguments when its storage is made.
@@ -50,7 +54,7 @@ impl Broker {
              node.id=1\n\
              controller.quorum.voters=1@127.0.0.1:{controller}\n\
              listeners=CLIENT://127.0.0.1:{port},PLAINTEXT://127.0.0.1:{inside},CONTROLLER://127.0.0.1:{controller}\n\
-             advertised.listeners=CLIENT://localhost:{port},PLAINTEXT://127.0.0.1:{inside}\n\
+             advertised.listeners=CLIENT://localhost:{told},PLAINTEXT://127.0.0.1:{inside}\n\
              listener.security.protocol.map=CLIENT:{protocol},PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n\
              log.dirs={data}\n\
              offsets.topic.replication.factor=1\n\
@@ -58,6 +62,7 @@ impl Broker {
              transaction.state.log.min.isr=1\n\
              {more}\n",
             protocol = access.protocol,
+            told = access.told.unwrap_or(port),
             data = folder.path().join("data").display(),
             more = access.properties,
         );
@@ -81,6 +86,7 @@ impl Broker {
         let broker = Self {
             folder,
             port,
+            inside,
             process,
         };
         broker.listening().await;

@@ -1,4 +1,5 @@
-//! A broker of its own for each test: one that restarts under appends and tails, and ones that want to know who comes.
+//! A broker of its own for each test: ones that restart under appends and tails, that want to know who comes, and whose topics are
+//! made anew.
 
 #![allow(
     clippy::expect_used,
@@ -8,6 +9,8 @@
     reason = "these are tests"
 )]
 
+mod anew;
 mod broker;
+mod gate;
 mod restart;
 mod security;

@@ -1,6 +1,6 @@
 //! A broker that dies and comes back: appends and tails wait, and go on.
 
-use std::{sync::Arc, time::Duration};
+use std::{error::Error as _, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use onedoor_log::{AppendError, EventLog, Partition, ReadError, Refusal, Stream, Tail};
@@ -82,7 +82,10 @@ async fn while_there_is_no_broker_reads_say_so_and_closing_answers() {
         )
     };
     let (bounds, read, ()) = timeout(PATIENCE, all).await.unwrap();
-    assert!(matches!(bounds, Err(ReadError::Unavailable(_))), "{bounds:?}");
+    let Err(ReadError::Unavailable(error)) = bounds else {
+        panic!("{bounds:?}");
+    };
+    assert!(error.source().is_some(), "it says what Kafka's client said");
     assert!(matches!(read, Err(ReadError::Unavailable(_))), "{read:?}");
     let answer = append.await.unwrap();
     assert!(

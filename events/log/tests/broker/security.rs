@@ -1,13 +1,19 @@
 //! Brokers that want to know who comes, and say who they are.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use bytes::Bytes;
 use onedoor_log::{
-    ClientCertificate, KafkaOptions, OpenError, Options, Partition, Password, PasswordMechanism, Sasl,
-    Stream, Tail, Tls,
+    ClientCertificate, EventLog, KafkaOptions, OpenError, Options, Partition, Password, PasswordMechanism,
+    Sasl, Stream, Tail, Tls,
 };
+use onedoor_model::ids::Offset;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tempfile::TempDir;
 use tokio::{
@@ -18,6 +24,7 @@ use tokio::{
 use crate::broker::{Access, Broker};
 
 const P0: Partition = Partition(0);
+const TOKEN_LASTS: Duration = Duration::from_secs(4);
 
 /// Files of an authority, and of those it vouches for.
 struct Keys(TempDir);
@@ -75,8 +82,7 @@ fn pem(label: &str, der: &[u8]) -> String {
     pem::encode(&pem::Pem::new(label, der))
 }
 
-/// What a client can do: make topics, append, and read back.
-async fn works(broker: &Broker, tls: Option<Tls>, sasl: Option<Sasl>) -> Result<(), OpenError> {
+async fn open(broker: &Broker, tls: Option<Tls>, sasl: Option<Sasl>) -> Result<Arc<dyn EventLog>, OpenError> {
     let options = Options {
         kafka: KafkaOptions {
             tls,
@@ -85,7 +91,12 @@ async fn works(broker: &Broker, tls: Option<Tls>, sasl: Option<Sasl>) -> Result<
         },
         ..Options::default()
     };
-    let log = onedoor_log::open_with(&broker.url(), options).await?;
+    onedoor_log::open_with(&broker.url(), options).await
+}
+
+/// What a client can do: make topics, append, and read back.
+async fn works(broker: &Broker, tls: Option<Tls>, sasl: Option<Sasl>) -> Result<(), OpenError> {
+    let log = open(broker, tls, sasl).await?;
     let mut tail = Tail::new(
         log.clone(),
         Stream::Audit,
@@ -97,6 +108,22 @@ async fn works(broker: &Broker, tls: Option<Tls>, sasl: Option<Sasl>) -> Result<
     assert_eq!(tail.next().await.unwrap()[0].bytes, event);
     log.close().await;
     Ok(())
+}
+
+/// A client goes on, on the same connections, when the tokens that it showed first have ended.
+async fn outlives_its_token(broker: &Broker, tls: Tls, sasl: Sasl) {
+    let log = open(broker, Some(tls), Some(sasl)).await.unwrap();
+    let begun = Instant::now();
+    let mut tail = Tail::new(log.clone(), Stream::Registry, P0, Offset(0));
+    let mut seen = 0;
+    while begun.elapsed() < 2 * TOKEN_LASTS {
+        let event = Bytes::from_static(b"event");
+        log.append(Stream::Registry, P0, vec![event]).await.unwrap();
+        seen += tail.next().await.unwrap().len();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(seen > 1);
+    log.close().await;
 }
 
 /// No broker lets the client in, and the reason is told.
@@ -119,24 +146,32 @@ async fn sasl_says_who_comes() {
         scram("scram-sha-256"),
         "listener.name.client.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_onedoor=\"secret\";\n".to_owned(),
         // Takes tokens that nobody signed: how they are got is what is tested.
+        // Whoever stays must show a token again before the last one ends.
+        "listener.name.client.oauthbearer.connections.max.reauth.ms=3600000\n".to_owned(),
+        "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n".to_owned(),
+        "super.users=User:ANONYMOUS;User:onedoor;User:gateway\n".to_owned(),
         "listener.name.client.oauthbearer.sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub=\"broker\";\n".to_owned(),
     ];
     let broker = Broker::start_with(&Access {
         protocol: "SASL_SSL",
         properties: &properties.concat(),
+        told: None,
         format: &[
             "--add-scram",
             "SCRAM-SHA-512=[name=onedoor,password=secret]",
             "--add-scram",
             "SCRAM-SHA-256=[name=onedoor,password=secret]",
+            "--add-scram",
+            "SCRAM-SHA-512=[name=stranger,password=secret]",
         ],
     })
     .await;
-    let by_password = |mechanism, password| Sasl::Password {
+    let by_name = |mechanism, user: &str, password| Sasl::Password {
         mechanism,
-        user: "onedoor".to_owned(),
+        user: user.to_owned(),
         password: Password::new(password),
     };
+    let by_password = |mechanism, password| by_name(mechanism, "onedoor", password);
     for mechanism in [
         PasswordMechanism::ScramSha512,
         PasswordMechanism::ScramSha256,
@@ -156,6 +191,8 @@ async fn sasl_says_who_comes() {
     works(&broker, Some(keys.tls()), Some(oauth("secret", endpoint.clone())))
         .await
         .unwrap();
+    let outlived = outlives_its_token(&broker, keys.tls(), oauth("secret", endpoint.clone()));
+    tokio::time::timeout(10 * TOKEN_LASTS, outlived).await.unwrap();
 
     // Whoever cannot say who he is, or does not believe the broker, does not come in.
     let scram = PasswordMechanism::ScramSha512;
@@ -171,6 +208,12 @@ async fn sasl_says_who_comes() {
     ] {
         assert!(is_kept_out(&outcome, reason), "{outcome:?}");
     }
+    let stranger = by_name(scram, "stranger", "secret");
+    let without_rights = works(&broker, Some(keys.tls()), Some(stranger)).await;
+    assert!(
+        matches!(&without_rights, Err(OpenError::NotAllowed { topic, .. }) if topic == "onedoor.registry"),
+        "{without_rights:?}"
+    );
     let in_plain_text = works(
         &broker,
         None,
@@ -242,7 +285,10 @@ async fn issue(mut client: TcpStream) {
     );
     let (status, body) = if request.contains(&knows) {
         let now = jiff::Timestamp::now().as_second();
-        let claims = format!(r#"{{"sub":"gateway","iat":{now},"exp":{}}}"#, now + 300);
+        let claims = format!(
+            r#"{{"sub":"gateway","iat":{now},"exp":{}}}"#,
+            now + TOKEN_LASTS.as_secs().cast_signed()
+        );
         let token = format!(
             "{}.{}.",
             BASE64.encode(r#"{"alg":"none"}"#),
@@ -250,7 +296,10 @@ async fn issue(mut client: TcpStream) {
         );
         (
             "200 OK",
-            format!(r#"{{"access_token":"{token}","token_type":"bearer","expires_in":300}}"#),
+            format!(
+                r#"{{"access_token":"{token}","token_type":"bearer","expires_in":{}}}"#,
+                TOKEN_LASTS.as_secs()
+            ),
         )
     } else {
         ("401 Unauthorized", r#"{"error":"invalid_client"}"#.to_owned())

@@ -17,6 +17,9 @@ enum Fault {
     GivesFinerTime,
     TearsBatches,
     ReversesBatches,
+    LeavesHoles,
+    StoresTwice,
+    AnswersWithTheLastOffset,
     DelaysSmallAppends,
     MixesStreams,
     AcknowledgesWhatItRefused,
@@ -103,7 +106,15 @@ impl EventLog for Faulty {
             }
             return Ok(first.unwrap());
         }
+        if self.has(Fault::LeavesHoles) && events.len() > 2 {
+            events.remove(1);
+        }
+        if self.has(Fault::StoresTwice) {
+            self.sound.append(stream, partition, events.clone()).await?;
+        }
+        let more = events.len().saturating_sub(1) as u64;
         match self.sound.append(stream, partition, events).await {
+            Ok(first) if self.has(Fault::AnswersWithTheLastOffset) => Ok(Offset(first.0 + more)),
             Err(_) if self.has(Fault::AcknowledgesWhatItRefused) => Ok(Offset(0)),
             Err(_) if self.has(Fault::ForgetsWhoWaits) => pending().await,
             outcome => outcome,
@@ -182,35 +193,40 @@ async fn is_red(test: impl Future<Output = ()>) -> bool {
 }
 
 macro_rules! controls {
-    ($($test:ident $fault:ident)+) => {$(
+    ($($test:ident $($fault:ident)+;)+) => {$(
         #[tokio::test]
         async fn $test() {
-            assert!(is_red(contract::$test(&Faulty::log(Fault::$fault))).await);
+            let sound: Log = Arc::new(MemoryLog::new(contract::options()));
+            contract::in_time(contract::$test(&sound)).await;
+            for fault in [$(Fault::$fault),+] {
+                assert!(is_red(contract::$test(&Faulty::log(fault))).await, "{fault:?}");
+            }
         }
     )+};
 }
 
 controls!(
-    gives_back_exactly_the_bytes AltersBytes
-    gives_time_in_milliseconds_that_never_goes_back GivesFinerTime
-    offsets_are_gapless_and_events_in_order_under_concurrent_appends ReversesBatches
-    appends_keep_the_order_of_their_calls DelaysSmallAppends
-    batches_are_whole_under_concurrent_appends TearsBatches
-    streams_are_apart MixesStreams
-    refuses_what_is_too_large_or_empty_and_goes_on AcknowledgesWhatItRefused
-    refuses_a_partition_that_is_not_there TakesAnyPartition
-    keeps_the_newest_denials_and_everything_else NeverRemoves
-    keeps_the_newest_denial_however_large NeverRemoves
-    a_dropped_append_is_whole_or_absent TearsBatches
-    of_a_dropped_append_a_prefix_is_stored_once ReversesBatches
-    reads_are_bounded_by_records IgnoresMaxRecords
-    reads_are_bounded_by_bytes IgnoresMaxBytes
-    reads_outside_of_the_bounds_are_errors HidesErrors
-    a_tail_sees_everything_once_in_order SkipsRecords
-    a_waiting_tail_is_woken NeverWakes
-    a_dropped_step_of_a_tail_takes_nothing SkipsRecords
-    a_wait_ends_when_the_end_is_past_the_offset WakesEarly
-    a_closed_log_refuses_everything StaysOpen
-    closing_answers_every_append ForgetsWhoWaits
-    closing_ends_waits StaysOpen
+    gives_back_exactly_the_bytes AltersBytes StoresTwice;
+    gives_time_in_milliseconds_that_never_goes_back GivesFinerTime;
+    offsets_are_gapless_and_events_in_order_under_concurrent_appends ReversesBatches LeavesHoles StoresTwice AnswersWithTheLastOffset;
+    appends_keep_the_order_of_their_calls DelaysSmallAppends;
+    waiting_appends_keep_the_order_of_their_calls DelaysSmallAppends;
+    batches_are_whole_under_concurrent_appends TearsBatches;
+    streams_are_apart MixesStreams;
+    refuses_what_is_too_large_or_empty_and_goes_on AcknowledgesWhatItRefused;
+    refuses_a_partition_that_is_not_there TakesAnyPartition;
+    keeps_the_newest_denials_and_everything_else NeverRemoves;
+    keeps_the_newest_denial_however_large NeverRemoves;
+    a_dropped_append_is_whole_or_absent TearsBatches;
+    of_a_dropped_append_a_prefix_is_stored_once ReversesBatches LeavesHoles StoresTwice;
+    reads_are_bounded_by_records IgnoresMaxRecords;
+    reads_are_bounded_by_bytes IgnoresMaxBytes;
+    reads_outside_of_the_bounds_are_errors HidesErrors;
+    a_tail_sees_everything_once_in_order SkipsRecords StoresTwice;
+    a_waiting_tail_is_woken NeverWakes;
+    a_dropped_step_of_a_tail_takes_nothing SkipsRecords;
+    a_wait_ends_when_the_end_is_past_the_offset WakesEarly NeverWakes;
+    a_closed_log_refuses_everything StaysOpen;
+    closing_answers_every_append ForgetsWhoWaits;
+    closing_ends_waits StaysOpen NeverWakes;
 );

@@ -1,9 +1,15 @@
 //! What appends do.
 
-use std::{collections::BTreeMap, pin::pin};
+use std::{
+    collections::BTreeMap,
+    pin::{Pin, pin},
+};
 
 use bytes::Bytes;
-use futures_util::{future::join_all, poll};
+use futures_util::{
+    future::{MaybeDone, join_all, maybe_done},
+    poll,
+};
 use onedoor_log::{
     AppendError, MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES, Partition, ReadError, Refusal, Stream,
 };
@@ -95,6 +101,38 @@ pub(crate) async fn appends_keep_the_order_of_their_calls(log: &Log) {
         .collect();
     let called: Vec<_> = (0..300).flat_map(|n| batch(n, 1 + n % 3, 1_000)).collect();
     assert!(stored == called, "the order is another");
+}
+
+/// Those that come while the engine is behind, too, whichever of them is polled first once there is room.
+pub(crate) async fn waiting_appends_keep_the_order_of_their_calls(log: &Log) {
+    // Far more than any engine takes at once.
+    const APPENDS: usize = 250;
+    let filling = "x".repeat(MAX_EVENT_BYTES / 2);
+    let mut appends: Vec<_> = (0..APPENDS)
+        .map(|n| log.append(Stream::Audit, P0, one(&format!("{n} {filling}"))))
+        .map(maybe_done)
+        .collect();
+    for append in &mut appends {
+        let _ = poll!(append);
+    }
+    // By then there is room for many more at once.
+    log.wait_for(Stream::Audit, P0, at(50)).await.unwrap();
+    let is_done = |append: &MaybeDone<_>| matches!(append, MaybeDone::Done(_));
+    while !appends.iter().all(is_done) {
+        for append in appends.iter_mut().rev() {
+            let _ = poll!(append);
+        }
+        tokio::task::yield_now().await;
+    }
+    for append in &mut appends {
+        Pin::new(append).take_output().unwrap().unwrap();
+    }
+    let stored = everything(log, Stream::Audit).await;
+    let numbers = stored
+        .iter()
+        .map(|record| record.bytes.split(|byte| *byte == b' ').next().unwrap());
+    let called = (0..APPENDS).map(|n| n.to_string());
+    assert!(numbers.eq(called.map(String::into_bytes)), "the order is another");
 }
 
 pub(crate) async fn streams_are_apart(log: &Log) {

@@ -16,6 +16,7 @@ macro_rules! suite {
             gives_time_in_milliseconds_that_never_goes_back
             offsets_are_gapless_and_events_in_order_under_concurrent_appends
             appends_keep_the_order_of_their_calls
+            waiting_appends_keep_the_order_of_their_calls
             streams_are_apart
             refuses_what_is_too_large_or_empty_and_goes_on
             refuses_a_partition_that_is_not_there

@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use onedoor_log::{
-    AppendError, Bounds, CopyError, CopyStep, EngineError, EventLog, MemoryLog, OpenError, Options,
-    Partition, ReadError, Record, Stream, copy_log,
+    AppendError, Bounds, CopiedPartition, CopyError, CopyStep, EngineError, EventLog, MemoryLog, OpenError,
+    Options, Partition, ReadError, Record, Stream, copy_log,
 };
 use onedoor_model::ids::Offset;
 
@@ -35,15 +35,24 @@ async fn source() -> Log {
     log
 }
 
+async fn copy_of(source: &dyn EventLog, topics: &Topics) -> Result<Vec<CopiedPartition>, CopyError> {
+    let options = few_partitions(Options::default());
+    in_time(copy_log(source, &topics.url(), &options, |_| {}, || Ok(()))).await
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_copy_has_every_record_at_its_offset_and_with_its_time() {
     let (topics, source) = (Topics::new(), source().await);
     let options = few_partitions(Options::default());
     let mut steps = Vec::new();
     let url = topics.url();
-    let copied = copy_log(&*source, &url, &options, |progress| {
-        steps.push((progress.stream, progress.step, progress.done, progress.of));
-    });
+    let copied = copy_log(
+        &*source,
+        &url,
+        &options,
+        |progress| steps.push((progress.stream, progress.step, progress.done, progress.of)),
+        || Ok(()),
+    );
     let copied = in_time(copied).await.unwrap();
 
     let copy = open(&topics, options).await;
@@ -73,13 +82,7 @@ async fn a_copy_has_every_record_at_its_offset_and_with_its_time() {
     let newest = copy.read(Stream::Registry, P0, at(300), 1).await.unwrap();
     assert!(newest[0].time.as_millisecond() >= before);
     // To copy again changes nothing, and is refused once the copy has gone on.
-    let again = copy_log(
-        &*source,
-        &topics.url(),
-        &few_partitions(Options::default()),
-        |_| {},
-    )
-    .await;
+    let again = copy_of(&*source, &topics).await;
     assert!(
         matches!(
             again,
@@ -101,7 +104,7 @@ async fn a_copy_that_was_interrupted_is_no_log_and_goes_on() {
         sound: source.clone(),
         reads: AtomicUsize::new(3),
     };
-    let copied = in_time(copy_log(&breaks, &topics.url(), &options, |_| {})).await;
+    let copied = copy_of(&breaks, &topics).await;
     assert!(
         matches!(copied, Err(CopyError::Read(ReadError::Engine(_)))),
         "{copied:?}"
@@ -118,22 +121,39 @@ async fn a_copy_that_was_interrupted_is_no_log_and_goes_on() {
     );
     assert!(faults.to_string().contains("CreateTime"));
 
-    in_time(copy_log(&*source, &topics.url(), &options, |_| {}))
-        .await
-        .unwrap();
+    copy_of(&*source, &topics).await.unwrap();
     let copy = open(&topics, options).await;
     for stream in [Stream::Registry, Stream::Audit] {
         assert!(everything(&source, stream).await == everything(&copy, stream).await);
     }
 }
 
+/// There are never two logs: without the mark, the copy cannot be opened.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_marked_as_moved_is_not_moved() {
+    let (topics, source) = (Topics::new(), source().await);
+    let options = few_partitions(Options::default());
+    let url = topics.url();
+    let unmarked = || Err(std::io::ErrorKind::StorageFull.into());
+    let copied = in_time(copy_log(&*source, &url, &options, |_| {}, unmarked)).await;
+    assert!(matches!(copied, Err(CopyError::Mark(_))), "{copied:?}");
+    let opened = try_open(&topics, options).await;
+    assert!(matches!(opened, Err(OpenError::WrongTopic { .. })), "{opened:?}");
+    copy_of(&*source, &topics).await.unwrap();
+    assert_eq!(
+        bounds(&open(&topics, Options::default()).await, Stream::Registry)
+            .await
+            .end,
+        at(300)
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_holds_something_else_is_left_alone() {
     let (topics, source) = (Topics::new(), source().await);
-    let options = few_partitions(Options::default());
-    let other = open(&topics, options.clone()).await;
+    let other = open(&topics, Options::default()).await;
     append(&other, Stream::Registry, batch(1, 1, 0)).await;
-    let copied = in_time(copy_log(&*source, &topics.url(), &options, |_| {})).await;
+    let copied = copy_of(&*source, &topics).await;
     assert!(
         matches!(
             copied,
@@ -153,10 +173,11 @@ async fn a_source_that_grows_is_noticed() {
     let (topics, source) = (Topics::new(), source().await);
     let options = few_partitions(Options::default());
     let url = topics.url();
-    let copied = copy_log(&*source, &url, &options, |_| {
+    let grow = |_| {
         let grown = source.append(Stream::Registry, P0, batch(7, 1, 0)).now_or_never();
         grown.unwrap().unwrap();
-    });
+    };
+    let copied = copy_log(&*source, &url, &options, grow, || panic!("it is not whole"));
     let copied = in_time(copied).await;
     assert!(
         matches!(
@@ -176,6 +197,7 @@ async fn only_kafka_can_be_copied_to() {
         "sqlite:///x",
         &Options::default(),
         |_| {},
+        || Ok(()),
     )
     .await;
     assert!(

@@ -136,6 +136,12 @@ async fn a_topic_that_is_not_what_it_must_be_is_refused_and_left_alone() {
             "retention.ms is -1 and must be 3600000 to 604800000",
         ),
         (
+            Stream::Control,
+            1,
+            ("min.insync.replicas", "2"),
+            "min.insync.replicas is 2 and must be 1 (",
+        ),
+        (
             Stream::Registry,
             1,
             ("message.timestamp.type", "CreateTime"),
@@ -180,9 +186,19 @@ async fn too_few_replicas_are_refused() {
         "{text}"
     );
     assert!(
-        text.contains("min.insync.replicas is 1 and must be 2 or more"),
+        text.contains("min.insync.replicas is 1 and must be 2 ("),
         "{text}"
     );
+}
+
+/// The others may be about to start.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_broker_that_is_up_does_not_keep_topics_alone_where_more_are_named() {
+    let topics = Topics::new();
+    let url = topics.url().replace("kafka://", "kafka://localhost:1,");
+    let error = in_time(onedoor_log::open(&url)).await.unwrap_err();
+    let named = format!("make topic {}", topics.name(Stream::Registry));
+    assert!(error.to_string().contains(&named), "{error:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
