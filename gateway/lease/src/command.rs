@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use onedoor_log::{AppendError, EngineError};
+use onedoor_log::{AppendError, EngineError, Stream};
 use onedoor_model::{
     control::{ControlEvent, Hold},
     envelope::Draft,
@@ -13,10 +13,14 @@ use onedoor_model::{
 use onedoor_registry::{Applied, Boot, Order, Planned, Rejected, Stopped};
 use tokio::time::{sleep, timeout};
 
-use crate::{Control, now};
+use crate::{Control, control::Acknowledged, now};
 
 /// How long the log may take for one record of a command: longer than it takes to notice that a broker is gone, and to choose another.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// By how much a hold goes ahead of its event. Longer than the log takes for it while all is well; where `control` stands still, `registry`
+/// need not.
+const HEAD_START: Duration = Duration::from_millis(250);
 
 /// A command that took effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,21 +56,16 @@ impl Control {
         let received = now();
         let restrictive = order.is_restrictive();
         let (applied, asked) = match self.registry.plan(order)? {
-            Planned::Event(draft) if restrictive => self.hold_and_give(*draft).await?,
+            Planned::Event(draft) => match Hold::new(draft.data.clone()) {
+                Some(hold) => self.hold_and_give(hold, *draft).await?,
+                None => return Ok(self.in_force(self.give(*draft).await?).await),
+            },
             // Whoever took it the first time may have died before its tick: another one covers the command.
             Planned::Before(applied) if restrictive => (applied, self.covered(applied.revision).await?),
             Planned::Before(applied) => return Ok(self.in_force(applied).await),
-            Planned::Event(draft) => {
-                let applied = self.registry.give(*draft).await?;
-                return Ok(self.in_force(applied).await);
-            }
         };
         let confirmation = self.confirmed(&asked).await;
-        let enforced = Enforced {
-            revision: applied.revision,
-            took: now().since(received),
-            ..Enforced::by(&confirmation, applied.revision)
-        };
+        let enforced = Enforced::by(&confirmation, applied.revision, now().since(received));
         tracing::info!(
             revision = %enforced.revision,
             confirmed = enforced.confirmed.len(),
@@ -95,58 +94,79 @@ impl Control {
         }
     }
 
-    /// Appends the hold, then the event. From the hold on whoever reads it refuses.
-    async fn hold_and_give(&self, draft: Draft<RegistryEvent>) -> Result<(Applied, Asked), Rejected> {
-        let Some(hold) = Hold::new(draft.data.clone()) else {
-            return Err(Rejected::Stopped(Stopped));
-        };
+    /// Appends the hold, then the event. From the hold on whoever reads it refuses. A log that takes one of them late delays the other no
+    /// more than by [`HEAD_START`].
+    async fn hold_and_give(
+        &self,
+        hold: Hold,
+        draft: Draft<RegistryEvent>,
+    ) -> Result<(Applied, Asked), Rejected> {
         let held = Draft {
             actor: draft.actor.clone(),
             reason: draft.reason.clone(),
             traceparent: draft.traceparent.clone(),
             ..Boot::draft(ControlEvent::Hold(Box::new(hold)))
         };
-        let at = timeout(PATIENCE, self.append(held))
-            .await
-            .map_err(|_| no_answer())??;
-        let acknowledged = now();
-        let applied = timeout(PATIENCE, self.registry.give(draft))
-            .await
-            .map_err(|_| Rejected::Held)??;
-        let proof = Proof::Hold {
-            hold: at,
-            event: Some(applied.revision),
+        let hold = async {
+            let record = in_time(Stream::Control, self.append(held)).await?;
+            // The clock is read after the log has said so.
+            Ok::<_, Rejected>((record, now()))
         };
-        let asked = Asked {
-            proof,
-            record: at,
+        tokio::pin!(hold);
+        let early = match timeout(HEAD_START, hold.as_mut()).await {
+            Ok(hold) => Some(hold?),
+            Err(_) => None,
+        };
+        let hold = async {
+            match early {
+                Some(hold) => Ok(hold),
+                None => hold.await,
+            }
+        };
+        let (hold, given) = tokio::join!(hold, self.give(draft));
+        let asked = |(record, acknowledged), event| Asked {
+            proof: Proof::Hold { hold: record, event },
+            record,
             acknowledged,
         };
-        Ok((applied, asked))
+        match (hold, given) {
+            (Ok(hold), Ok(applied)) => Ok((applied, asked(hold, Some(applied.revision)))),
+            // It may have been too late for the hold, and is in the registry all the same.
+            (Err(_), Ok(applied)) => Ok((applied, self.covered(applied.revision).await?)),
+            // Whoever has read the hold appends the event.
+            (Ok(hold), Err(Rejected::Log(error))) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the registry does not take the event of a hold"
+                );
+                self.confirmed(&asked(hold, None)).await;
+                Err(Rejected::Held)
+            }
+            (Ok(_) | Err(_), Err(rejected)) => Err(rejected),
+        }
+    }
+
+    /// Appends an event, and waits for what comes of it.
+    async fn give(&self, draft: Draft<RegistryEvent>) -> Result<Applied, Rejected> {
+        // On the heap: all that waits holds it.
+        in_time(Stream::Registry, Box::pin(self.registry.give(draft))).await
     }
 
     /// Ticks, and waits until a tick stands in `control` that covers an event.
     async fn covered(&self, event: Revision) -> Result<Asked, Rejected> {
         self.tick_now.notify_one();
         let mut acknowledged = self.acknowledged.subscribe();
-        acknowledged.mark_changed();
         let covering = async {
-            loop {
-                if let Some(tick) = *acknowledged.borrow_and_update()
-                    && tick.revision >= event
-                {
-                    return Ok(Asked {
-                        proof: Proof::Event(event),
-                        record: tick.offset,
-                        acknowledged: tick.at,
-                    });
-                }
-                if acknowledged.changed().await.is_err() {
-                    return Err(Rejected::Stopped(Stopped));
-                }
-            }
+            let covers = |tick: &Option<Acknowledged>| tick.is_some_and(|tick| tick.revision >= event);
+            let tick = acknowledged.wait_for(covers).await;
+            tick.ok().and_then(|tick| *tick).ok_or(Rejected::Stopped(Stopped))
         };
-        timeout(PATIENCE, covering).await.map_err(|_| no_answer())?
+        let tick = in_time(Stream::Control, covering).await?;
+        Ok(Asked {
+            proof: Proof::Event(event),
+            record: tick.offset,
+            acknowledged: tick.at,
+        })
     }
 
     /// Waits until a command may be answered: at the latest when all leases have run out that were there before its record.
@@ -174,7 +194,7 @@ impl Control {
 }
 
 impl Enforced {
-    fn by(confirmation: &Confirmation, revision: Revision) -> Self {
+    fn by(confirmation: &Confirmation, revision: Revision, took: Duration) -> Self {
         let of = |wanted: Standing| {
             let boots = confirmation.boots.iter();
             boots
@@ -188,13 +208,16 @@ impl Enforced {
             // An earlier run of a replica may be among the expired.
             expired: expired.difference(&confirmed).cloned().collect(),
             confirmed: confirmed.into_iter().collect(),
-            took: Duration::ZERO,
+            took,
         }
     }
 }
 
-fn no_answer() -> Rejected {
-    Rejected::Log(AppendError::Unknown(EngineError::new(
-        "the stream control does not answer",
-    )))
+/// What the log says, or that it has said nothing for too long.
+async fn in_time<T>(stream: Stream, said: impl Future<Output = Result<T, Rejected>>) -> Result<T, Rejected> {
+    let said = timeout(PATIENCE, said).await;
+    said.unwrap_or_else(|_| {
+        let silent = EngineError::new(format!("the stream {stream} does not answer"));
+        Err(Rejected::Log(AppendError::Unknown(silent)))
+    })
 }

@@ -110,7 +110,7 @@ impl Control {
         &self.registry
     }
 
-    /// Appends to `control`. Calls of this are in the log in the order in which their futures were first polled.
+    /// Appends to `control`.
     pub(crate) async fn append(&self, draft: Draft<ControlEvent>) -> Result<Offset, Rejected> {
         let bytes = {
             let mut chain = self.chain.lock();

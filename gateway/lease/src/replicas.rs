@@ -7,7 +7,6 @@ use onedoor_model::{
     ids::{BootId, Offset, ReplicaName, Revision},
     lease::{DEAD_AFTER, LEASE},
 };
-
 use tokio::time::timeout;
 
 use crate::{Control, now};
@@ -39,7 +38,8 @@ pub struct ReplicaView {
 }
 
 impl Control {
-    /// Every boot that ticked within the last hour, as far as this replica has read; those of a replica in the order of their runs.
+    /// Every boot that ticked within the last hour, as far as this replica has read; those of a replica in the order of their runs, but for
+    /// earlier ones that do not serve any more.
     #[must_use]
     pub fn replicas(&self) -> Vec<ReplicaView> {
         let rule = self.rule.lock();
@@ -68,7 +68,9 @@ impl Control {
                 }
             })
             .collect();
-        replicas.sort_by(|a, b| (&a.replica, a.boot).cmp(&(&b.replica, b.boot)));
+        replicas.sort_by(|a, b| (&b.replica, b.boot).cmp(&(&a.replica, a.boot)));
+        replicas.dedup_by(|earlier, later| earlier.replica == later.replica && earlier.lease.is_zero());
+        replicas.reverse();
         replicas
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use onedoor_log::{EventLog, Partition, ReadError, Stream};
+use onedoor_log::{EventLog, Partition, ReadError, Record, Stream};
 use onedoor_model::{
     control::{ControlEvent, Tick},
     envelope::Envelope,
@@ -24,66 +24,55 @@ const AGAIN: Duration = Duration::from_millis(200);
 /// Notes the end of `control`, and finds where to read from so that no open hold is missed. Tries until it can.
 pub(crate) async fn find(log: &dyn EventLog) -> Result<Offset, ControlError> {
     loop {
-        match attempt(log).await? {
-            Ok(offset) => return Ok(offset),
-            Err(NotYet::Read(error)) => {
+        match attempt(log).await {
+            Ok(Ok(offset)) => return Ok(offset),
+            Ok(Err(lost)) => {
+                tracing::error!(%lost, "nothing can be served until the replicas that run have enforced it");
+            }
+            // The oldest records may have gone meanwhile: look again.
+            Err(ControlError::Read(error)) if may_pass(&error) => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "control cannot be read now"
                 );
             }
-            Err(NotYet::HoldLost(lost)) => {
-                tracing::error!(%lost, "nothing can be served until the replicas that run have enforced it");
-            }
+            Err(error) => return Err(error),
         }
         tokio::time::sleep(AGAIN).await;
     }
 }
 
-/// Why reading cannot begin now.
-enum NotYet {
-    Read(ReadError),
-    HoldLost(HoldLost),
-}
-
-async fn attempt(log: &dyn EventLog) -> Result<Result<Offset, NotYet>, ControlError> {
-    let bounds = match log.bounds(Stream::Control, PARTITION).await {
-        Ok(bounds) => bounds,
-        Err(error) => return not_yet(error),
-    };
+async fn attempt(log: &dyn EventLog) -> Result<Result<Offset, HoldLost>, ControlError> {
+    let bounds = log.bounds(Stream::Control, PARTITION).await?;
     let mut next = Offset(bounds.end.0.saturating_sub(LOOK_BACK)).max(bounds.first);
-    let mut ticks: Vec<Tick> = Vec::new();
+    let mut ticks: Vec<(Offset, Tick)> = Vec::new();
     while next < bounds.end {
         let most = usize::try_from(LOOK_BACK).unwrap_or(usize::MAX);
-        let records = match log.read(Stream::Control, PARTITION, next, most).await {
-            Ok(records) => records,
-            Err(error) => return not_yet(error),
-        };
-        for record in &records {
-            let event = Envelope::<ControlEvent>::read(&record.bytes).map_err(|source| {
-                let offset = record.offset;
+        let records = log.read(Stream::Control, PARTITION, next, most).await?;
+        for Record { offset, bytes, .. } in &records {
+            let event = Envelope::<ControlEvent>::read(bytes).map_err(|source| {
+                let offset = *offset;
                 ControlError::Unreadable { offset, source }
             })?;
-            if let ControlEvent::Tick(tick) = event.data {
-                ticks.push(tick);
+            match event.data {
+                ControlEvent::Tick(tick) => ticks.push((*offset, tick)),
+                ControlEvent::Hold(_) => {}
             }
-            next = record.offset.next();
+            next = offset.next();
         }
         if records.is_empty() {
             break;
         }
     }
-    Ok(start(bounds.first, ticks).map_err(NotYet::HoldLost))
+    Ok(start(bounds.first, ticks))
 }
 
-/// Sorts what passes from what does not.
-fn not_yet(error: ReadError) -> Result<Result<Offset, NotYet>, ControlError> {
+fn may_pass(error: &ReadError) -> bool {
     match error {
-        ReadError::Closed | ReadError::NoSuchPartition(_) => Err(error.into()),
-        // The oldest records went meanwhile, or the end that was noted is another stream's: look again.
+        ReadError::Closed | ReadError::NoSuchPartition(_) => false,
         ReadError::Truncated { .. }
         | ReadError::BeyondEnd { .. }
         | ReadError::Engine(_)
-        | ReadError::Unavailable(_) => Ok(Err(NotYet::Read(error))),
+        | ReadError::Unavailable(_) => true,
     }
 }

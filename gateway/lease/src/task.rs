@@ -37,8 +37,6 @@ pub struct ControlTask {
     follower: Follower,
     /// What is folded, and published.
     folded: State,
-    /// What was enforced when the rule began anew.
-    enforced: Revision,
     phase: Phase,
     joining: Option<Pending<Result<Revision, Rejected>>>,
     /// Views that are published, and not enforced yet; with their editions.
@@ -86,7 +84,6 @@ impl ControlTask {
         take_over.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             folded: control.registry.state(),
-            enforced: control.registry.snapshot().revision(),
             phase: Phase::begin(&control),
             control,
             follower,
@@ -171,9 +168,15 @@ impl ControlTask {
 
     /// Begins to follow `control`: this boot serves once it has folded that it joined, and read what it has ticked since.
     fn follow_from(&mut self, position: Offset) -> Result<(), ControlError> {
-        let log = self.folded.log().ok_or(Stop::NotFollowed)?;
         let control = &self.control;
-        *control.rule.lock() = Some(Lease::new(control.boot.id, log, self.enforced, position));
+        let begun = now();
+        match &mut *control.rule.lock() {
+            Some(rule) => rule.begin_again(position, begun),
+            none => {
+                let log = self.folded.log().ok_or(Stop::NotFollowed)?;
+                *none = Some(Lease::new(control.boot.id, log, position, begun));
+            }
+        }
         self.phase = Phase::Following(Tail::new(
             Arc::clone(&control.log),
             Stream::Control,
@@ -181,8 +184,6 @@ impl ControlTask {
             position,
         ));
         self.joining = Some(join(Arc::clone(control)).boxed());
-        // Nothing is held until it is read again.
-        self.views.clear();
         self.publish();
         self.tick_is_due = true;
         Ok(())
@@ -192,7 +193,7 @@ impl ControlTask {
         let read_at = now();
         let records = match records {
             Ok(records) => records,
-            Err(error @ (ReadError::Truncated { .. } | ReadError::BeyondEnd { .. })) => {
+            Err(error @ ReadError::Truncated { .. }) => {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
                     "records of control are missing"
@@ -200,8 +201,10 @@ impl ControlTask {
                 self.begin_anew();
                 return Ok(());
             }
+            // Of a stream that was made anew nothing is known that this boot has ticked into the one before.
             Err(
-                error @ (ReadError::Engine(_)
+                error @ (ReadError::BeyondEnd { .. }
+                | ReadError::Engine(_)
                 | ReadError::Unavailable(_)
                 | ReadError::Closed
                 | ReadError::NoSuchPartition(_)),
@@ -238,8 +241,8 @@ impl ControlTask {
 
     /// Finds out anew where to read from, as at boot. Until then there is no lease.
     fn begin_anew(&mut self) {
-        if let Some(rule) = self.control.rule.lock().take() {
-            self.enforced = rule.revision();
+        if let Some(rule) = self.control.rule.lock().as_mut() {
+            rule.gap();
         }
         self.joining = None;
         self.phase = Phase::begin(&self.control);

@@ -3,5 +3,6 @@
 mod commands;
 mod faults;
 mod faulty;
+mod holds;
 mod leases;
 mod replica;

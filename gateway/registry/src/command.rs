@@ -1,5 +1,7 @@
 //! Giving commands: decide on the own state, append, wait for the own fold, answer from it.
 
+use std::mem;
+
 use bytes::Bytes;
 use onedoor_log::{AppendError, Stream};
 use onedoor_model::{
@@ -11,7 +13,6 @@ use onedoor_model::{
         ReplicaJoined,
     },
 };
-
 use uuid::Uuid;
 
 use crate::{Boot, Registry, Stopped, follow::PARTITION};
@@ -103,9 +104,7 @@ pub enum Planned {
 }
 
 impl Registry {
-    /// Gives a command and waits until this replica's snapshot holds what came of it.
-    ///
-    /// Once begun it should not be dropped: dropped, it may take effect or not.
+    /// Gives a command and waits until this replica's snapshot holds what came of it. Dropped, it may take effect or not.
     ///
     /// # Errors
     /// [`Rejected`]
@@ -152,7 +151,8 @@ impl Registry {
         Ok(Planned::Event(Box::new(draft)))
     }
 
-    /// Appends a planned event, and waits until this replica's snapshot holds what came of its command.
+    /// Appends a planned event, and waits until this replica's snapshot holds what came of its command. Dropped, it may take effect or
+    /// not, unless it still waited for others to be appended.
     ///
     /// # Errors
     /// [`Rejected`]
@@ -220,13 +220,14 @@ impl Registry {
     async fn append(&self, draft: Draft<RegistryEvent>) -> Result<Revision, Rejected> {
         let mut chain = self.chain.lock().await;
         let (bytes, after) = chain.seal(draft)?;
+        // Unclear, or dropped from here on, it may come into the log all the same: the next event is chained to it.
+        let before = mem::replace(&mut *chain, after);
         let appended = self
             .log
             .append(Stream::Registry, PARTITION, vec![Bytes::from(bytes)])
             .await;
-        // After an unclear append it may stand in the log, so the next event is chained to it.
-        if !matches!(appended, Err(AppendError::Refused(_))) {
-            *chain = after;
+        if matches!(appended, Err(AppendError::Refused(_))) {
+            *chain = before;
         }
         appended.map_err(Rejected::Log)
     }

@@ -31,7 +31,9 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_s
 pub struct Registry {
     pub(crate) log: Arc<dyn EventLog>,
     pub(crate) chain: Mutex<Chain>,
-    published: ArcSwap<Published>,
+    /// What is folded.
+    folded: ArcSwap<State>,
+    /// What decisions are made on.
     snapshot: ArcSwap<Snapshot>,
     generations: Generations,
     progress: watch::Sender<Progress>,
@@ -66,12 +68,6 @@ pub struct Progress {
     pub stopped: bool,
 }
 
-/// What is swapped as one.
-#[derive(Debug)]
-struct Published {
-    state: State,
-}
-
 /// Why following ended: nothing may be served from then on.
 #[derive(Debug, thiserror::Error)]
 pub enum FollowError {
@@ -90,9 +86,18 @@ pub enum FollowError {
         #[source]
         source: Unreadable,
     },
-    /// The stream is not a registry, or not the one that the projection was made of.
+    /// The stream is not a registry.
     #[error("the registry stream does not follow from its beginning")]
     Fold(#[from] FoldError),
+    /// The log was cut or made anew, or the projection is of another one: a disabled server may be among what is gone. It must be found out
+    /// which, before anything is served.
+    #[error(
+        "event {revision} of the registry is not the one that the projection has seen: the log has lost events, or the database is another log's"
+    )]
+    NotProjected {
+        /// The last event that the projection has seen.
+        revision: Revision,
+    },
     /// The first event could not be written as JSON.
     #[error("cannot write an event")]
     Write(#[from] serde_json::Error),
@@ -117,27 +122,23 @@ impl Registry {
         Ok((registry, follower.run()))
     }
 
-    /// The same, reading on from what the projection has kept, for whoever publishes what is followed. What was kept of another log is
-    /// of no use: then the whole stream is read.
+    /// The same, reading on from what the projection has kept, for whoever publishes what is followed.
     ///
     /// # Errors
-    /// [`FollowError`]; [`ReadError::BeyondEnd`] where the projection has seen more of the log than there is.
+    /// [`FollowError`]
     pub async fn open_from(
         log: Arc<dyn EventLog>,
         boot: &Boot,
         kept: Option<Kept>,
     ) -> Result<(Arc<Self>, Follower), FollowError> {
+        // Before anything is written: a log that a projection knows is not begun anew.
+        let mut state = match kept {
+            Some(kept) => kept.in_log(&*log).await?,
+            None => State::default(),
+        };
         let mut chain = boot.chain(Producer::Registry);
         if log.bounds(Stream::Registry, PARTITION).await?.end == Offset(0) {
             chain = begin(&*log, chain).await?;
-        }
-        let mut state = State::default();
-        if let Some(kept) = kept {
-            if kept.is_of(&*log).await? {
-                state = kept.state;
-            } else {
-                tracing::error!("the projection is not of this log: the whole registry is read instead");
-            }
         }
         let from = state.revision().map_or(Offset(0), Offset::next);
         let mut tail = Tail::new(Arc::clone(&log), Stream::Registry, PARTITION, from);
@@ -145,6 +146,12 @@ impl Registry {
         while tail.position() < end {
             fold(&mut state, &tail.next().await?)?;
         }
+        let read = end.0.saturating_sub(from.0);
+        tracing::info!(
+            known = from.0,
+            read,
+            "the registry is read: what the projection knew, and the rest from the log"
+        );
         let registry = Arc::new(Self {
             log,
             chain: Mutex::new(chain),
@@ -155,7 +162,7 @@ impl Registry {
                 edition: 0,
                 stopped: false,
             }),
-            published: ArcSwap::from_pointee(Published { state: state.clone() }),
+            folded: ArcSwap::from_pointee(state.clone()),
         });
         let follower = Follower {
             registry: Arc::clone(&registry),
@@ -175,7 +182,7 @@ impl Registry {
     /// Everything that is known now.
     #[must_use]
     pub fn state(&self) -> State {
-        self.published.load().state.clone()
+        State::clone(&self.folded.load())
     }
 
     /// What something stands on that goes on after its decision: taken before the snapshot that is decided on, held as long as it goes
@@ -203,7 +210,7 @@ impl Registry {
         let revision = snapshot.revision();
         // The snapshot before all else: whoever is told of a revision finds it in force.
         self.snapshot.store(Arc::new(snapshot));
-        self.published.store(Arc::new(Published { state: folded }));
+        self.folded.store(Arc::new(folded));
         let edition = self.generations.advance();
         self.progress.send_modify(|progress| {
             progress.revision = revision;
@@ -297,15 +304,20 @@ impl Follower {
 }
 
 impl Kept {
-    /// Whether its last event stands in this log where it did.
-    async fn is_of(&self, log: &dyn EventLog) -> Result<bool, FollowError> {
+    /// The state, if its last event stands in this log where it did.
+    async fn in_log(self, log: &dyn EventLog) -> Result<State, FollowError> {
         let Some(revision) = self.state.revision() else {
-            return Ok(false);
+            return Ok(self.state);
         };
-        let last = log.read(Stream::Registry, PARTITION, revision, 1).await?;
-        Ok(last
-            .first()
-            .is_some_and(|last| Digest::of(&last.bytes) == self.record))
+        let last = match log.read(Stream::Registry, PARTITION, revision, 1).await {
+            Err(ReadError::BeyondEnd { .. }) => Vec::new(),
+            read => read?,
+        };
+        if last.iter().any(|last| Digest::of(&last.bytes) == self.record) {
+            Ok(self.state)
+        } else {
+            Err(FollowError::NotProjected { revision })
+        }
     }
 }
 

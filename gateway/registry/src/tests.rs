@@ -6,13 +6,14 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use onedoor_log::{EventLog, MemoryLog, Options, Stream};
 use onedoor_model::{
-    ids::{AggregateVersion, BlockId, CommandId, Digest, ServerId, Slug},
+    envelope::Envelope,
+    ids::{AggregateVersion, BlockId, CommandId, Digest, Offset, ServerId, Slug},
     principal::Actor,
-    registry::{Algorithm, Command, CommandStamp, Conflict, Issuer, Plane, Settings},
+    registry::{Algorithm, Command, CommandStamp, Conflict, Issuer, Plane, RegistryEvent, Settings},
 };
 use uuid::Uuid;
 
-use crate::{Applied, Boot, FollowError, Order, Registry, Rejected, Stopped, follow::PARTITION};
+use crate::{Applied, Boot, FollowError, Kept, Order, Registry, Rejected, Stopped, follow::PARTITION};
 
 fn log() -> Arc<dyn EventLog> {
     Arc::new(MemoryLog::new(Options::default()))
@@ -120,7 +121,7 @@ async fn of_many_commands_for_one_version_one_applies() {
             );
         }
     }
-    let last = onedoor_model::ids::Offset(end(&log).await - 1);
+    let last = Offset(end(&log).await - 1);
     for replica in &replicas {
         replica.reached(last).await.unwrap();
     }
@@ -219,6 +220,92 @@ async fn a_restrictive_command_needs_no_version() {
     assert!(registry.state().server_named(&slug).unwrap().disabled.is_some());
 }
 
+/// A command whose caller stopped waiting half-way, or that another replica has appended meanwhile.
+#[tokio::test]
+async fn a_command_that_is_dropped_half_way_breaks_no_chain() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().display());
+    let log = onedoor_log::open(&url).await.unwrap();
+    let registry = open(&log).await;
+    {
+        let dropped = registry.execute(order("a", 0, settings(7)));
+        tokio::pin!(dropped);
+        assert!(futures_util::poll!(&mut dropped).is_pending());
+    }
+    registry
+        .execute(order("b", 0, register("finance")))
+        .await
+        .unwrap();
+    let records = log
+        .read(Stream::Registry, PARTITION, Offset(0), 10)
+        .await
+        .unwrap();
+    let events = records
+        .iter()
+        .map(|record| Envelope::<RegistryEvent>::read(&record.bytes).unwrap());
+    let events: Vec<_> = events.collect();
+    let links: Vec<_> = events.iter().map(|event| (event.seq, event.prevhash)).collect();
+    let hash = |place: usize| Some(Digest::of(&records[place].bytes));
+    assert_eq!(links, [(0, None), (1, hash(0)), (2, hash(1))]);
+    log.close().await;
+}
+
+/// What a projection keeps of a log that is a server longer than an empty one.
+async fn kept(log: &Arc<dyn EventLog>) -> Kept {
+    let registry = open(log).await;
+    registry
+        .execute(order("kept", 0, register("kept")))
+        .await
+        .unwrap();
+    let last = log.read(Stream::Registry, PARTITION, Offset(1), 1).await.unwrap();
+    Kept {
+        state: registry.state(),
+        record: Digest::of(&last[0].bytes),
+    }
+}
+
+#[tokio::test]
+async fn a_replica_goes_on_from_what_the_projection_has_kept() {
+    let log = log();
+    let mut kept = kept(&log).await;
+    let first = open(&log).await;
+    first.execute(order("a", 0, settings(7))).await.unwrap();
+    let boot = Boot::new("test".parse().unwrap());
+    let from = async |kept| {
+        let opened = Registry::open_from(Arc::clone(&log), &boot, Some(kept)).await;
+        opened.unwrap().0.state().digest().unwrap()
+    };
+    assert_eq!(from(kept.clone()).await, first.state().digest().unwrap());
+    // What was folded is not folded again: where it is another state, it stays another one.
+    let elsewhere = self::log();
+    kept.state = self::kept(&elsewhere).await.state;
+    assert_ne!(from(kept).await, first.state().digest().unwrap());
+}
+
+/// Among what is gone may be that a server was disabled.
+#[tokio::test]
+async fn a_log_without_what_the_projection_has_seen_is_refused() {
+    let kept = kept(&log()).await;
+    let boot = Boot::new("test".parse().unwrap());
+    let (grown, begun, empty) = (log(), log(), log());
+    open(&grown)
+        .await
+        .execute(order("kept", 0, register("kept")))
+        .await
+        .unwrap();
+    open(&begun).await;
+    for log in [grown, begun, empty] {
+        let before = end(&log).await;
+        let opened = Registry::open_from(Arc::clone(&log), &boot, Some(kept.clone())).await;
+        let error = opened.err().unwrap();
+        assert!(
+            matches!(error, FollowError::NotProjected { revision: Offset(1) }),
+            "{error}"
+        );
+        assert_eq!(end(&log).await, before);
+    }
+}
+
 /// A newer Onedoor has written to the log: this one must not serve on what it does not understand.
 #[tokio::test]
 async fn an_unknown_event_stops_everything() {
@@ -227,10 +314,7 @@ async fn an_unknown_event_stops_everything() {
     let (registry, follower) = Registry::open(Arc::clone(&log), &boot).await.unwrap();
     let follower = tokio::spawn(follower);
     assert!(!registry.is_stopped());
-    let known = log
-        .read(Stream::Registry, PARTITION, onedoor_model::ids::Offset(0), 1)
-        .await
-        .unwrap();
+    let known = log.read(Stream::Registry, PARTITION, Offset(0), 1).await.unwrap();
     let unknown = String::from_utf8(known[0].bytes.to_vec())
         .unwrap()
         .replace("LogCreated.v1", "LogCreated.v9");
@@ -243,7 +327,7 @@ async fn an_unknown_event_stops_everything() {
         .unwrap();
     assert!(matches!(error, FollowError::Unreadable { .. }), "{error}");
     assert!(registry.is_stopped());
-    let next = onedoor_model::ids::Offset(1);
+    let next = Offset(1);
     assert_eq!(registry.reached(next).await, Err(Stopped));
     let refused = registry.execute(order("a", 0, settings(7))).await;
     assert!(matches!(refused, Err(Rejected::Stopped(_))));

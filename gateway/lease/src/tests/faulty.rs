@@ -1,16 +1,17 @@
 //! A log as one replica sees it: streams of it can be cut off.
 
 use std::{
-    collections::BTreeMap,
+    collections::BTreeSet,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
 use bytes::Bytes;
 use onedoor_log::{AppendError, Bounds, EventLog, MemoryLog, Options, Partition, ReadError, Record, Stream};
 use onedoor_model::ids::Offset;
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 /// What is done with a stream.
@@ -24,11 +25,13 @@ pub(super) enum Way {
 #[derive(Debug)]
 pub(super) struct Faulty {
     log: Arc<MemoryLog>,
-    cut: watch::Sender<BTreeMap<(u8, Way), ()>>,
+    cut: watch::Sender<BTreeSet<(Stream, Way)>>,
     /// Appends to `control` that wait, or are under way.
     pub(super) ticking: AtomicUsize,
     /// Every append is stored twice.
-    pub(super) twice: std::sync::atomic::AtomicBool,
+    pub(super) twice: AtomicBool,
+    /// What the next read of `control` fails with.
+    pub(super) fails: Mutex<Option<ReadError>>,
 }
 
 pub(super) fn memory() -> Arc<MemoryLog> {
@@ -41,34 +44,24 @@ impl Faulty {
             log: Arc::clone(log),
             cut: watch::Sender::default(),
             ticking: AtomicUsize::new(0),
-            twice: false.into(),
+            twice: AtomicBool::new(false),
+            fails: Mutex::new(None),
         })
     }
 
     pub(super) fn cut(&self, stream: Stream, way: Way) {
         self.cut.send_modify(|cut| {
-            cut.insert((number(stream), way), ());
+            cut.insert((stream, way));
         });
     }
 
     pub(super) fn heal(&self) {
-        self.cut.send_modify(BTreeMap::clear);
+        self.cut.send_modify(BTreeSet::clear);
     }
 
     async fn pass(&self, stream: Stream, way: Way) {
         let mut cut = self.cut.subscribe();
-        cut.wait_for(|cut| !cut.contains_key(&(number(stream), way)))
-            .await
-            .unwrap();
-    }
-}
-
-fn number(stream: Stream) -> u8 {
-    match stream {
-        Stream::Registry => 0,
-        Stream::Audit => 1,
-        Stream::Denials => 2,
-        Stream::Control => 3,
+        cut.wait_for(|cut| !cut.contains(&(stream, way))).await.unwrap();
     }
 }
 
@@ -103,6 +96,11 @@ impl EventLog for Faulty {
         most: usize,
     ) -> Result<Vec<Record>, ReadError> {
         self.pass(stream, Way::Read).await;
+        if stream == Stream::Control
+            && let Some(error) = self.fails.lock().take()
+        {
+            return Err(error);
+        }
         self.log.read(stream, partition, from, most).await
     }
 

@@ -8,14 +8,14 @@ use onedoor_model::{
     control::{ControlEvent, Tick},
     envelope::{Chain, Producer},
     ids::{BootId, LogId, Offset},
-    lease::{LEASE, STREAM_PATIENCE},
+    lease::LEASE,
 };
 use onedoor_registry::Boot;
 use uuid::Uuid;
 
 use super::{
-    faulty::{Faulty, Way, memory},
-    replica::{Replica, in_time, until},
+    faulty::{Way, memory},
+    replica::{Replica, disable, in_time, until},
 };
 use crate::{ControlError, now, start::PARTITION};
 
@@ -84,23 +84,21 @@ async fn ticks_that_are_stored_twice_change_nothing() {
 }
 
 #[tokio::test]
-async fn a_replica_does_not_serve_before_it_has_read_what_was_held() {
+async fn a_replica_does_not_serve_before_it_has_read_what_is_held() {
     let log = memory();
     let first = Replica::start("first", &log).await;
     first.register("finance").await;
-    let second = Faulty::over(&log);
-    second.cut(Stream::Control, Way::Read);
-    let boot = Boot::new("second".parse().unwrap());
-    let port = Arc::clone(&second) as Arc<dyn onedoor_log::EventLog>;
-    let (_, follower) = onedoor_registry::Registry::open_from(Arc::clone(&port), &boot, None)
-        .await
-        .unwrap();
-    let (control, task) = crate::Control::new(port, &boot, follower);
-    tokio::spawn(task.run());
+    first.log.cut(Stream::Registry, Way::Append);
+    let control = Arc::clone(&first.control);
+    tokio::spawn(async move { control.execute(Replica::order("off", disable("finance"))).await });
+    until(|| first.refuses("finance")).await;
+
+    let second = Replica::begin_cut("second", &log, Stream::Control).await;
     tokio::time::sleep(LEASE).await;
-    assert!(!control.lease().may_serve());
-    second.heal();
-    in_time(control.lease().served()).await;
+    assert!(!second.control.lease().may_serve());
+    second.log.heal();
+    second.serves().await;
+    assert!(second.refuses("finance") && !second.is_disabled("finance"));
 }
 
 #[tokio::test]
@@ -140,6 +138,5 @@ async fn an_unknown_event_of_either_stream_ends_serving_for_good() {
             .unwrap();
         in_time(replica.task).await.unwrap();
         assert!(!replica.control.lease().may_serve(), "{stream}");
-        assert!(STREAM_PATIENCE > LEASE);
     }
 }

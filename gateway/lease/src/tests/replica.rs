@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use onedoor_log::{EventLog, MemoryLog};
+use onedoor_log::{EventLog, MemoryLog, Stream};
 use onedoor_model::{
     ids::{AggregateVersion, CommandId, Digest, ServerId, Slug},
     principal::Actor,
@@ -12,7 +12,7 @@ use onedoor_registry::{Boot, Order, Registry};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use super::faulty::Faulty;
+use super::faulty::{Faulty, Way};
 use crate::{Control, ControlError};
 
 /// Longer than anything here takes; reached only by a failure.
@@ -33,9 +33,19 @@ impl Replica {
         replica
     }
 
+    /// Starts one that cannot read a stream yet.
+    pub(super) async fn begin_cut(name: &str, log: &Arc<MemoryLog>, stream: Stream) -> Self {
+        let log = Faulty::over(log);
+        log.cut(stream, Way::Read);
+        Self::over(name, log).await
+    }
+
     /// Starts one.
     pub(super) async fn begin(name: &str, log: &Arc<MemoryLog>) -> Self {
-        let log = Faulty::over(log);
+        Self::over(name, Faulty::over(log)).await
+    }
+
+    async fn over(name: &str, log: Arc<Faulty>) -> Self {
         let boot = Boot::new(name.parse().unwrap());
         let port = Arc::clone(&log) as Arc<dyn EventLog>;
         let (_, follower) = Registry::open_from(Arc::clone(&port), &boot, None).await.unwrap();
@@ -81,18 +91,9 @@ impl Replica {
 
     /// Registers a server.
     pub(super) async fn register(&self, slug: &str) {
-        let manifest = serde_json::json!({
-            "name": format!("dev.onedoor.test/{slug}"), "description": "A server", "version": "1",
-            "remotes": [{ "type": "streamable-http", "url": "http://127.0.0.1:9000/mcp" }],
-            "_meta": { "dev.onedoor/server": {
-                "slug": slug, "owner": "team", "audience": "api://x", "requiredScope": "x.read",
-                "strategy": "gateway-issued",
-                "tools": [{ "name": "read", "description": "Reads", "inputSchema": { "type": "object" } }],
-            }},
-        });
         let command = Command::Register {
             server: ServerId(Uuid::now_v7()),
-            manifest: manifest.to_string(),
+            manifest: manifest(slug),
         };
         let done = self.control.execute(Self::order(slug, command)).await.unwrap();
         assert_eq!(done.enforced, None);
@@ -118,6 +119,20 @@ impl Replica {
             .server(slug)
             .is_some_and(|server| server.disabled.is_some())
     }
+}
+
+/// The manifest of a server.
+pub(super) fn manifest(slug: &str) -> String {
+    serde_json::json!({
+        "name": format!("dev.onedoor.test/{slug}"), "description": "A server", "version": "1",
+        "remotes": [{ "type": "streamable-http", "url": "http://127.0.0.1:9000/mcp" }],
+        "_meta": { "dev.onedoor/server": {
+            "slug": slug, "owner": "team", "audience": "api://x", "requiredScope": "x.read",
+            "strategy": "gateway-issued",
+            "tools": [{ "name": "read", "description": "Reads", "inputSchema": { "type": "object" } }],
+        }},
+    })
+    .to_string()
 }
 
 /// The command that disables a server.
