@@ -176,11 +176,15 @@ impl Credit {
         request: Request<RequestBody>,
         witness: Option<Arc<dyn Witness>>,
     ) -> impl Future<Output = Result<Response<PooledBody>, SendError>> + Send + 'static {
+        let connection = Arc::clone(&self.0);
         // First: the driver may write before the next line.
-        if let Some(witness) = witness {
-            self.0.witnesses.add(witness);
+        if let Some(witness) = &witness {
+            connection.witnesses.add(Arc::clone(witness));
         }
         let sent = self.hand_over(request);
+        if let Some(witness) = witness.filter(|_| sent.is_err()) {
+            connection.witnesses.withdraw(&witness);
+        }
         async move { sent?.answer().await }
     }
 

@@ -47,6 +47,14 @@ impl Witnesses {
         self.0.any.store(true, Ordering::Release);
     }
 
+    /// Has one told of nothing: its request was handed back.
+    pub(crate) fn withdraw(&self, witness: &Arc<dyn Witness>) {
+        self.0
+            .witnesses
+            .lock()
+            .retain(|waiting| !Arc::ptr_eq(waiting, witness));
+    }
+
     fn tell(&self) {
         if self.0.any.load(Ordering::Acquire) {
             let mut waiting = self.0.witnesses.lock();

@@ -90,7 +90,7 @@ impl Cache {
         if let Some(kept) = self.good(key, now) {
             self.0.hits.fetch_add(1, Ordering::Relaxed);
             if kept.is_due(now) {
-                self.renew(key, exchange);
+                self.renew(key, now, exchange);
             }
             return Ok(kept.token());
         }
@@ -107,7 +107,7 @@ impl Cache {
                     if let Some(refusal) = self.0.refusals.get(&key) {
                         return Err(refusal);
                     }
-                    self.start(&mut flights, key, exchange(Need::Good))?
+                    self.start(&mut flights, key, now, exchange(Need::Good))?
                 }
             }
         };
@@ -126,7 +126,7 @@ impl Cache {
     }
 
     /// Starts an exchange that nobody waits for, unless one is under way.
-    fn renew<F>(&self, key: Key, exchange: impl FnOnce(Need) -> F)
+    fn renew<F>(&self, key: Key, now: Timestamp, exchange: impl FnOnce(Need) -> F)
     where
         F: Future<Output = Result<Obtained, NoTokenB>> + Send + 'static,
     {
@@ -138,11 +138,17 @@ impl Cache {
                 }
             });
             // Where there is no room the old token serves on.
-            let _ = self.start(&mut flights, key, exchange);
+            let _ = self.start(&mut flights, key, now, exchange);
         }
     }
 
-    fn start<F>(&self, flights: &mut HashMap<Key, Flight>, key: Key, exchange: F) -> Result<Flight, NoTokenB>
+    fn start<F>(
+        &self,
+        flights: &mut HashMap<Key, Flight>,
+        key: Key,
+        now: Timestamp,
+        exchange: F,
+    ) -> Result<Flight, NoTokenB>
     where
         F: Future<Output = Result<Obtained, NoTokenB>> + Send + 'static,
     {
@@ -158,7 +164,7 @@ impl Cache {
         };
         tokio::spawn(async move {
             let brought = exchange.await;
-            let result = listed.shelves.put(key, brought);
+            let result = listed.shelves.put(key, now, brought);
             drop(listed);
             let _ = landed.send(result);
         });
@@ -167,10 +173,10 @@ impl Cache {
 }
 
 impl Shelves {
-    fn put(&self, key: Key, brought: Result<Obtained, NoTokenB>) -> Result<TokenB, NoTokenB> {
+    fn put(&self, key: Key, now: Timestamp, brought: Result<Obtained, NoTokenB>) -> Result<TokenB, NoTokenB> {
         match brought {
             Ok(obtained) => {
-                let kept = Kept::new(obtained);
+                let kept = Kept::new(obtained, now);
                 let token = kept.token();
                 self.tokens.insert(key, Arc::new(kept));
                 Ok(token)

@@ -123,10 +123,13 @@ impl EntraObo {
             };
             let shared = self.shared.clone();
             async move {
-                match shared {
-                    Some(shared) => shared.obtain(&subject, need, now, exchanging.run()).await,
-                    None => exchanging.run().await,
-                }
+                let Some(shared) = shared else {
+                    return exchanging.run().await;
+                };
+                let is_wanted = |obtained: &_| answer::is_wanted(obtained, &exchanging.wanted());
+                shared
+                    .obtain(&subject, need, now, is_wanted, exchanging.run())
+                    .await
             }
         };
         self.cache.get(self.keys.key(&subject), now, exchange).await
@@ -134,7 +137,16 @@ impl EntraObo {
 }
 
 impl Exchanging {
-    async fn run(self) -> Result<Obtained, NoTokenB> {
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted {
+            audience: &self.version.manifest.audience,
+            tenant: &self.principal.tenant,
+            user: &self.user,
+            now: self.now,
+        }
+    }
+
+    async fn run(&self) -> Result<Obtained, NoTokenB> {
         let client = self.issuer.on_behalf_of.as_ref().ok_or(NotSetUp::NoClient)?;
         let endpoint = request::endpoint(&client.token_endpoint, &self.principal.tenant)?;
         let credential = credential::of(client, &endpoint, &self.asker.secrets, self.now)?;
@@ -165,13 +177,7 @@ impl Exchanging {
             let retry_after = answer.headers.get(RETRY_AFTER);
             return Err(refusal::read(answer.status, retry_after, &answer.bytes));
         }
-        let wanted = Wanted {
-            audience: &manifest.audience,
-            tenant: &self.principal.tenant,
-            user: &self.user,
-            now: self.now,
-        };
-        let (token, expires) = answer::read(&answer.bytes, &wanted)?;
+        let (token, expires) = answer::read(&answer.bytes, &self.wanted())?;
         Ok(Obtained {
             token,
             at: self.now,

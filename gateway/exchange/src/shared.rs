@@ -59,7 +59,7 @@ pub struct SharedCounts {
     pub hits: u64,
     /// None was: this replica exchanged.
     pub misses: u64,
-    /// Values that were passed over: damaged, of a key that is not in the ring, or copied from elsewhere.
+    /// Values that were passed over: damaged, of a key that is not in the ring, copied from elsewhere, or not the caller's.
     pub unreadable: u64,
 }
 
@@ -106,18 +106,20 @@ impl SharedCache {
         }
     }
 
-    /// The token of this subject, as it is needed: what another replica obtained, or what `exchange` brings, which is then there for the
-    /// others.
+    /// The token of this subject, as it is needed: what another replica obtained, if it is what is wanted, or what `exchange` brings, which
+    /// is then there for the others.
     pub(crate) async fn obtain(
         &self,
         subject: &Subject,
         need: Need,
         now: Timestamp,
+        is_wanted: impl Fn(&Obtained) -> bool,
         exchange: impl Future<Output = Result<Obtained, NoTokenB>>,
     ) -> Result<Obtained, NoTokenB> {
         let begun = Instant::now();
         let place = Place::new(&self.redis, subject);
-        let found = self.find(&place, need, now).await;
+        let is_good = |obtained: &Obtained| obtained.meets(need, now);
+        let found = self.find(&place, &is_wanted, &is_good).await;
         if let Found::Token(obtained) = found {
             self.tally.hits.fetch_add(1, Ordering::Relaxed);
             return Ok(obtained);
@@ -125,7 +127,7 @@ impl SharedCache {
         self.tally.misses.fetch_add(1, Ordering::Relaxed);
         let brought = exchange.await;
         let change = match &brought {
-            Ok(obtained) => self.change(&place, obtained, begun.elapsed()),
+            Ok(obtained) => self.change(&place, obtained, now, begun.elapsed()),
             Err(refusal) if refusal.takes_back() => Change::Delete,
             Err(_) => Change::Nothing,
         };
@@ -135,10 +137,15 @@ impl SharedCache {
     }
 
     /// Looks for the token, and while another replica is at it, again.
-    async fn find(&self, place: &Place, need: Need, now: Timestamp) -> Found {
+    async fn find(
+        &self,
+        place: &Place,
+        is_wanted: impl Fn(&Obtained) -> bool,
+        is_good: impl Fn(&Obtained) -> bool,
+    ) -> Found {
         let given_up = Instant::now() + PATIENCE;
         let found = async {
-            if let Some(obtained) = self.read(place, need, now).await? {
+            if let Some(obtained) = self.read(place, &is_wanted, &is_good).await? {
                 return Ok(Found::Token(obtained));
             }
             loop {
@@ -147,7 +154,7 @@ impl SharedCache {
                     .lock(&place.lock, place.owner.as_bytes(), PATIENCE)
                     .await?;
                 // Once more under the lock: the one who had it put its token there first.
-                if let Some(obtained) = self.read(place, need, now).await? {
+                if let Some(obtained) = self.read(place, &is_wanted, &is_good).await? {
                     if is_leader {
                         self.unlock(place).await;
                     }
@@ -165,23 +172,28 @@ impl SharedCache {
         found.await.unwrap_or_else(|Away| Found::Alone)
     }
 
-    /// A token that stands there and is what is needed.
-    async fn read(&self, place: &Place, need: Need, now: Timestamp) -> Result<Option<Obtained>, Away> {
+    /// A token that stands there and is good.
+    async fn read(
+        &self,
+        place: &Place,
+        is_wanted: impl Fn(&Obtained) -> bool,
+        is_good: impl Fn(&Obtained) -> bool,
+    ) -> Result<Option<Obtained>, Away> {
         let values = self.redis.get(&place.tokens).await?;
         let mut opened = place.tokens.iter().zip(values).filter_map(|(name, sealed)| {
             let value = self.redis.ring().open(name, &sealed?);
-            let obtained = value.and_then(|value| entry::read(&value));
+            let obtained = value.and_then(|value| entry::read(&value)).filter(&is_wanted);
             if obtained.is_none() {
                 self.tally.unreadable.fetch_add(1, Ordering::Relaxed);
             }
             obtained
         });
-        Ok(opened.find(|obtained| obtained.meets(need, now)))
+        Ok(opened.find(is_good))
     }
 
-    /// Puts a token there for as long as it may be used, which began so long ago.
-    fn change(&self, place: &Place, obtained: &Obtained, ago: Duration) -> Change {
-        let ttl = obtained.lifetime().saturating_sub(ago);
+    /// Puts a token there for as long as it may be used, where it is so much later than `now`.
+    fn change(&self, place: &Place, obtained: &Obtained, now: Timestamp, later: Duration) -> Change {
+        let ttl = obtained.usable(now).saturating_sub(later);
         let sealed = self.redis.ring().seal(&place.token, &entry::write(obtained));
         match sealed {
             Some(sealed) if ttl >= LEAST => Change::Put(sealed, ttl),

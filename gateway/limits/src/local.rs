@@ -2,7 +2,10 @@
 
 use std::{
     num::NonZeroU32,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use arc_swap::ArcSwap;
@@ -55,8 +58,14 @@ impl Local {
 impl Kind {
     fn check(&self, subject: &Subject) -> Result<(), Limited> {
         if self.rate.load().limit != subject.limit {
-            // The setting changed: everybody begins anew.
-            self.rate.store(Rate::new(subject.limit).into());
+            // The setting changed: everybody begins anew, and once.
+            self.rate.rcu(|rate| {
+                if rate.limit == subject.limit {
+                    Arc::clone(rate)
+                } else {
+                    Arc::new(Rate::new(subject.limit))
+                }
+            });
         }
         let rate = self.rate.load();
         if self.since_swept.fetch_add(1, Ordering::Relaxed) >= SWEPT_EVERY {
@@ -95,7 +104,7 @@ impl Rate {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{sync::Barrier, thread, time::Duration};
 
     use super::*;
 
@@ -122,6 +131,23 @@ mod tests {
         assert!(user(2, 2).is_ok(), "another user");
         assert!(local.check(&[subject(RateLimited::PerClient, 1, 2)]).is_ok());
         assert!(user(1, 3).is_ok(), "another limit");
+    }
+
+    #[test]
+    fn a_changed_limit_is_one_limit_for_all_who_call_at_once() {
+        let (local, start) = (Local::default(), Barrier::new(4));
+        for burst in [1, 2].repeat(500) {
+            let call = || {
+                start.wait();
+                let calls = [(); 2].map(|()| local.check(&[subject(RateLimited::PerUser, 1, burst)]));
+                calls.iter().filter(|call| call.is_ok()).count()
+            };
+            let passed: usize = thread::scope(|scope| {
+                let callers = [(); 4].map(|()| scope.spawn(call));
+                callers.into_iter().map(|caller| caller.join().unwrap()).sum()
+            });
+            assert_eq!(passed, burst as usize);
+        }
     }
 
     #[test]

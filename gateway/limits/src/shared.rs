@@ -1,8 +1,7 @@
 //! Limits that replicas share, in Redis.
 //!
-//! Of the crates that count over Redis none checks several limits as one, nor over a connection that gives up in time; two are small
-//! and young. So this is the generic cell rate algorithm as `governor` has it, in a script that Redis runs as one step: a call is
-//! counted for all of its subjects or for none, by Redis' own clock, at the cost of one question.
+//! The generic cell rate algorithm as `governor` has it, in a script that Redis runs as one step: a call is counted for all of its
+//! subjects or for none, by Redis' own clock, at the cost of one question.
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -14,7 +13,7 @@ use crate::{Limited, subject::Subject};
 /// A call is let through while that is no more than a burst's worth of intervals ahead.
 ///
 /// `ARGV` has two numbers a name, in microseconds: the interval, and a burst's worth of it. The answer is the number of the name whose
-/// limit lasts longest, and for how long; two zeros let the call through.
+/// limit lasts longest, and for how long; two zeros let the call through. What else stands there counts as nothing.
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
@@ -23,7 +22,7 @@ local now = time[1] * 1000000 + time[2]
 local paid, limited, longest = {}, 0, 0
 for i, name in ipairs(KEYS) do
   local interval, burst = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
-  local last = tonumber(redis.call('GET', name) or '')
+  local last = tonumber(redis.pcall('GET', name) or '')
   if not last or not (now <= last and last <= now + burst) then last = now end
   paid[i] = last + interval
   local wait = paid[i] - now - burst

@@ -227,6 +227,9 @@ async fn whatever_stands_in_redis_locks_nobody_out_and_tells_nothing() {
         let passed = until_limited(&limits, &ada, FINANCE, &per_user(4)).await.0;
         assert_eq!(passed, 4, "{value:?}");
     }
+    raw.set_list(&name).await;
+    let passed = until_limited(&limits, &ada, FINANCE, &per_user(4)).await.0;
+    assert_eq!(passed, 4, "a list");
     assert_eq!(redis.counts().failures, 0, "it was Redis that let them through");
 }
 

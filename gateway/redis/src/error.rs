@@ -40,7 +40,4 @@ pub enum OptionsError {
     /// A key of another form.
     #[error("the secret {0} is not 32 bytes in Base64, as `openssl rand -base64 32` makes them")]
     NotAKey(SecretRef),
-    /// The cryptographic library refused a key.
-    #[error("a key for what is kept in Redis cannot be used")]
-    Unusable,
 }

@@ -10,19 +10,21 @@ use std::{
 };
 
 use onedoor_secrets::Secrets;
-use redis::{AsyncConnectionConfig, ErrorKind, RedisError, RedisResult, aio::MultiplexedConnection};
+use redis::{AsyncConnectionConfig, RedisError, RedisResult, aio::MultiplexedConnection};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::{Away, Options, OptionsError, Ring, options::Target, pause::Pause};
+use crate::{
+    Away, Kind, Name, Options, OptionsError, Ring, options::Target, pause::Pause, questions::try_out,
+};
 
 /// Questions that may wait for their turn on the connection.
 const QUEUE: usize = 1_024;
 
 /// A Redis that replicas share, and the keys for what is in it. Clones share the connection.
 ///
-/// The first question that Redis does not answer in time ends the connection. From then on nobody waits: questions are [`Away`] at
-/// once, until the one task that connects anew has had an answer.
+/// The first question that Redis does not answer in time, or refuses, ends the connection. From then on nobody waits: questions are
+/// [`Away`] at once, until the one task that connects anew has found that Redis does what is asked of it.
 #[derive(Clone)]
 pub struct Redis(Arc<Shared>);
 
@@ -54,7 +56,7 @@ pub struct Counts {
 enum NoConnection {
     #[error(transparent)]
     Options(#[from] OptionsError),
-    #[error("Redis cannot be reached")]
+    #[error("Redis cannot be used")]
     Redis(#[from] RedisError),
 }
 
@@ -73,7 +75,8 @@ impl Redis {
             questions: AtomicU64::new(0),
             failures: AtomicU64::new(0),
         });
-        let keeper = tokio::spawn(keep(Arc::clone(&link), target));
+        let nobodys = ring.name(Kind::Exchanging, b"");
+        let keeper = tokio::spawn(keep(Arc::clone(&link), target, nobodys));
         Ok(Self(Arc::new(Shared {
             link,
             ring,
@@ -126,28 +129,20 @@ pub(crate) trait AsyncQuestion<T> {
 }
 
 impl Link {
-    /// Ends the connection where Redis said nothing, or nothing that can be read. A refusal says that it is there.
+    /// Ends the connection, over which Redis said nothing in time, nothing that can be read, or that it will not: one that is full, or was
+    /// made a replica, would go on to say so. The next connection finds out whether it still does.
     fn failed(&self, used: &Arc<MultiplexedConnection>, error: &RedisError) -> Away {
         self.failures.fetch_add(1, Ordering::Relaxed);
-        if matches!(error.kind(), ErrorKind::Io | ErrorKind::Parse) {
-            let ended = self.connection.send_if_modified(|connection| {
-                let is_current = connection.as_ref().is_some_and(|it| Arc::ptr_eq(it, used));
-                if is_current {
-                    *connection = None;
-                }
-                is_current
-            });
-            if ended {
-                tracing::warn!(
-                    error = error as &dyn std::error::Error,
-                    "Redis does not answer; calls go on without it"
-                );
+        let ended = self.connection.send_if_modified(|connection| {
+            let is_current = connection.as_ref().is_some_and(|it| Arc::ptr_eq(it, used));
+            if is_current {
+                *connection = None;
             }
-        } else {
-            tracing::debug!(
-                error = error as &dyn std::error::Error,
-                "Redis refused a question"
-            );
+            is_current
+        });
+        if ended {
+            let error = error as &dyn std::error::Error;
+            tracing::warn!(error, "Redis does not do what is asked; calls go on without it");
         }
         Away
     }
@@ -162,12 +157,12 @@ impl fmt::Debug for Redis {
 }
 
 /// Connects, and connects anew whenever the connection has ended.
-async fn keep(link: Arc<Link>, target: Target) {
+async fn keep(link: Arc<Link>, target: Target, nobodys: Name) {
     let mut pause = Pause::default();
     let mut connection = link.connection.subscribe();
     let mut is_told = false;
     loop {
-        let wait = match connect(&target).await {
+        let wait = match connect(&target, &nobodys).await {
             Ok(new) => {
                 tracing::info!(redis = target.options().url, "Redis answers");
                 let since = Instant::now();
@@ -193,8 +188,8 @@ async fn keep(link: Arc<Link>, target: Target) {
     }
 }
 
-/// A connection over which Redis has answered.
-async fn connect(target: &Target) -> Result<MultiplexedConnection, NoConnection> {
+/// A connection over which Redis does what is asked of it.
+async fn connect(target: &Target, nobodys: &Name) -> Result<MultiplexedConnection, NoConnection> {
     let options = target.options();
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(options.connect_timeout))
@@ -204,6 +199,6 @@ async fn connect(target: &Target) -> Result<MultiplexedConnection, NoConnection>
     let mut connection = client
         .get_multiplexed_async_connection_with_config(&config)
         .await?;
-    redis::cmd("PING").exec_async(&mut connection).await?;
+    try_out(&mut connection, nobodys).await?;
     Ok(connection)
 }

@@ -70,10 +70,8 @@ impl Options {
 
     pub(crate) fn ring(&self, secrets: &Secrets) -> Result<Ring, OptionsError> {
         let read = |reference| read_key(reference, &secrets.read(reference)?);
-        let keys: Vec<_> = self.keys.iter().map(read).collect::<Result<_, _>>()?;
-        Ring::new(&self.prefix, &keys)
-            .map_err(|_| OptionsError::Unusable)?
-            .ok_or(OptionsError::NoKey)
+        let keys = self.keys.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        Ring::new(&self.prefix, &keys).ok_or(OptionsError::NoKey)
     }
 }
 

@@ -1,7 +1,8 @@
 //! The keys that make what stands in Redis useless to all who do not have them.
 //!
 //! - A name is an HMAC: it does not tell what it stands for.
-//! - A value is encrypted with AES-256-GCM and a random nonce. Its name is the associated data, so that it opens under no other name.
+//! - A value is encrypted with AES-256-GCM, a key of its name's own and a random nonce. Its name is the associated data too, so that it
+//!   opens under no other name.
 //! - Keys are rotated: the first of the ring names and seals, all of them find and open.
 
 #[cfg(test)]
@@ -11,17 +12,13 @@ use std::fmt;
 
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
-    error::Unspecified,
-    hkdf::{HKDF_SHA256, KeyType, Prk, Salt},
     hmac,
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use redis::{RedisWrite, ToRedisArgs};
 
-/// The form of a sealed value: this byte, the key's id, the nonce, the ciphertext with its tag.
+/// The form of a sealed value: this byte, the nonce, the ciphertext with its tag.
 const FORM: u8 = 1;
-
-const ID: usize = 8;
 
 /// Keys, at least one. Never printed.
 pub struct Ring {
@@ -32,9 +29,8 @@ pub struct Ring {
 
 /// What one secret of 32 bytes gives.
 struct Key {
-    id: [u8; ID],
     names: hmac::Key,
-    values: RandomizedNonceKey,
+    values: hmac::Key,
 }
 
 /// What a name is for. Names of different kinds are different.
@@ -54,17 +50,13 @@ pub struct Name(String);
 
 impl Ring {
     /// A ring for names that begin with `prefix`. `None` where there is no key.
-    pub(crate) fn new(prefix: &str, keys: &[[u8; 32]]) -> Result<Option<Self>, Unspecified> {
-        let mut keys = keys
-            .iter()
-            .map(Key::new)
-            .collect::<Result<Vec<_>, _>>()?
-            .into_iter();
-        Ok(keys.next().map(|first| Self {
+    pub(crate) fn new(prefix: &str, keys: &[[u8; 32]]) -> Option<Self> {
+        let (first, others) = keys.split_first()?;
+        Some(Self {
             prefix: prefix.to_owned(),
-            first,
-            others: keys.collect(),
-        }))
+            first: Key::new(first),
+            others: others.iter().map(Key::new).collect(),
+        })
     }
 
     /// The name by which something is kept.
@@ -76,19 +68,16 @@ impl Ring {
     /// All names by which it may have been kept, [`Ring::name`] first.
     #[must_use]
     pub fn names(&self, kind: Kind, of: &[u8]) -> Vec<Name> {
-        let keys = [&self.first].into_iter().chain(&self.others);
-        keys.map(|key| key.name(&self.prefix, kind, of)).collect()
+        self.keys().map(|key| key.name(&self.prefix, kind, of)).collect()
     }
 
     /// Encrypts a value that is to stand under this name. `None` where the system gives no randomness.
     #[must_use]
     pub fn seal(&self, name: &Name, value: &[u8]) -> Option<Vec<u8>> {
-        let Key { id, values, .. } = &self.first;
         let mut text = value.to_vec();
-        let nonce = values
-            .seal_in_place_append_tag(Aad::from(name.as_bytes()), &mut text)
-            .ok()?;
-        Some([&[FORM], &id[..], nonce.as_ref(), &text].concat())
+        let cipher = self.first.cipher(name)?;
+        let nonce = cipher.seal_in_place_append_tag(Aad::from(name.as_bytes()), &mut text);
+        Some([&[FORM], &nonce.ok()?.as_ref()[..], &text].concat())
     }
 
     /// The value that was sealed for this name, by any key of the ring. `None` for whatever else stands there.
@@ -97,15 +86,12 @@ impl Ring {
         let (&FORM, sealed) = sealed.split_first()? else {
             return None;
         };
-        let (id, sealed) = sealed.split_first_chunk::<ID>()?;
         let (nonce, text) = sealed.split_first_chunk::<NONCE_LEN>()?;
-        let mut keys = [&self.first].into_iter().chain(&self.others);
-        let key = keys.find(|key| key.id == *id)?;
-        let mut text = text.to_vec();
-        let nonce = Nonce::assume_unique_for_key(*nonce);
-        let aad = Aad::from(name.as_bytes());
-        let value = key.values.open_in_place(nonce, aad, &mut text).ok()?;
-        Some(value.to_vec())
+        self.keys().find_map(|key| key.open(name, nonce, text))
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &Key> {
+        [&self.first].into_iter().chain(&self.others)
     }
 }
 
@@ -116,14 +102,32 @@ impl fmt::Debug for Ring {
 }
 
 impl Key {
-    /// Keys for each purpose from the one secret (RFC 5869).
-    fn new(secret: &[u8; 32]) -> Result<Self, Unspecified> {
-        let secret = Salt::new(HKDF_SHA256, b"onedoor redis 1").extract(secret);
-        Ok(Self {
-            id: derive(&secret, b"id")?,
-            names: hmac::Key::new(hmac::HMAC_SHA256, &derive::<32>(&secret, b"names")?),
-            values: RandomizedNonceKey::new(&AES_256_GCM, &derive::<32>(&secret, b"values")?)?,
-        })
+    /// A key for each purpose from the one secret: random as that is, it needs no extraction (RFC 5869 §3.3).
+    fn new(secret: &[u8; 32]) -> Self {
+        let secret = hmac::Key::new(hmac::HMAC_SHA256, secret);
+        let derived =
+            |purpose: &[u8]| hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&secret, purpose).as_ref());
+        Self {
+            names: derived(b"onedoor redis names"),
+            values: derived(b"onedoor redis values"),
+        }
+    }
+
+    /// Encrypts what stands under one name. That is little, so random nonces do not meet, however much the ring encrypts
+    /// (NIST SP 800-38D §8.3).
+    fn cipher(&self, name: &Name) -> Option<RandomizedNonceKey> {
+        let key = hmac::sign(&self.values, name.as_bytes());
+        RandomizedNonceKey::new(&AES_256_GCM, key.as_ref()).ok()
+    }
+
+    fn open(&self, name: &Name, nonce: &[u8; NONCE_LEN], text: &[u8]) -> Option<Vec<u8>> {
+        let mut text = text.to_vec();
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        let value = self
+            .cipher(name)?
+            .open_in_place(nonce, Aad::from(name.as_bytes()), &mut text)
+            .ok()?;
+        Some(value.to_vec())
     }
 
     fn name(&self, prefix: &str, kind: Kind, of: &[u8]) -> Name {
@@ -135,22 +139,6 @@ impl Key {
         context.update(of);
         let tag = URL_SAFE_NO_PAD.encode(context.sign());
         Name(format!("{prefix}:{kind}:{tag}"))
-    }
-}
-
-fn derive<const N: usize>(secret: &Prk, purpose: &[u8]) -> Result<[u8; N], Unspecified> {
-    let mut key = [0; N];
-    secret.expand(&[purpose], Length(N))?.fill(&mut key)?;
-    Ok(key)
-}
-
-/// How long a derived key is, in bytes.
-#[derive(Clone, Copy)]
-struct Length(usize);
-
-impl KeyType for Length {
-    fn len(&self) -> usize {
-        self.0
     }
 }
 

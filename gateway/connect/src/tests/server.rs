@@ -19,7 +19,7 @@ use tokio::{
 };
 use url::Url;
 
-use crate::{AddressPolicy, Connector, Destination, Instant, Pool, PoolLimits, RequestBody, Roots};
+use crate::{AddressPolicy, Connector, Destination, Instant, Pool, PoolLimits, RequestBody, Roots, Witness};
 
 /// Longer than anything here takes; reached only by a failure.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -34,6 +34,22 @@ pub(super) const LIMITS: PoolLimits = PoolLimits {
     idle_for: PATIENCE,
     ping_every: PATIENCE,
 };
+
+/// Counts how often it is told.
+#[derive(Debug, Default)]
+pub(super) struct Told(AtomicUsize);
+
+impl Told {
+    pub(super) fn times(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl Witness for Told {
+    fn written(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
 
 /// Loopback, where all test servers are.
 pub(super) fn loopback() -> [IpNet; 1] {

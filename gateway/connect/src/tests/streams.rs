@@ -28,7 +28,7 @@ use tokio::{
 };
 
 use super::{
-    server::{PATIENCE, Server, acquire, get, in_time},
+    server::{PATIENCE, Server, Told, acquire, get, in_time},
     upstream::Upstream,
 };
 use crate::{Pool, PooledBody, RequestBody, Witness};
@@ -329,16 +329,6 @@ async fn a_body_that_fails_is_not_taken_for_a_whole_one() {
     }
 }
 
-/// Counts how often it is told.
-#[derive(Debug, Default)]
-struct Told(AtomicUsize);
-
-impl Witness for Told {
-    fn written(&self) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
 #[tokio::test]
 async fn a_write_is_told_once_when_the_request_went_out() {
     for (protocol, peer) in peers(echo).await {
@@ -349,9 +339,9 @@ async fn a_write_is_told_once_when_the_request_went_out() {
                 .await
                 .send_witnessed(get("/"), Arc::clone(&told) as Arc<dyn Witness>);
             let answer = in_time(answer).await.unwrap();
-            assert_eq!(told.0.load(Ordering::SeqCst), 1, "{protocol}");
+            assert_eq!(told.times(), 1, "{protocol}");
             in_time(answer.into_body().collect()).await.unwrap();
-            assert_eq!(told.0.load(Ordering::SeqCst), 1, "{protocol}");
+            assert_eq!(told.times(), 1, "{protocol}");
         }
         assert_eq!(peer.connections(), 1, "{protocol}");
     }
@@ -364,12 +354,8 @@ async fn a_request_that_is_not_written_yet_is_not_told() {
         let lease = acquire(&peer.pool()).await;
         let told = Arc::new(Told::default());
         let answer = lease.send_witnessed(get("/"), Arc::clone(&told) as Arc<dyn Witness>);
-        assert_eq!(
-            told.0.load(Ordering::SeqCst),
-            0,
-            "{protocol}: the connection's task has not run"
-        );
+        assert_eq!(told.times(), 0, "{protocol}: the connection's task has not run");
         in_time(answer).await.unwrap();
-        assert_eq!(told.0.load(Ordering::SeqCst), 1, "{protocol}");
+        assert_eq!(told.times(), 1, "{protocol}");
     }
 }

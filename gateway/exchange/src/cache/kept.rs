@@ -41,15 +41,17 @@ pub(crate) enum Need {
 /// A token on its shelf.
 pub(super) struct Kept {
     obtained: Obtained,
+    /// How long it is kept.
+    lifetime: Duration,
     /// No renewal is tried before, in seconds since the epoch.
     next_try: AtomicI64,
 }
 
 impl Obtained {
-    /// How long it may be used from when it was obtained: never longer than Token A.
-    pub(crate) fn lifetime(&self) -> Duration {
-        let lifetime = self.expires.min(self.token_a_expires).duration_since(self.at);
-        Duration::try_from(lifetime).unwrap_or_default()
+    /// How long it may be used from now on: never longer than Token A.
+    pub(crate) fn usable(&self, now: Timestamp) -> Duration {
+        let left = self.expires.min(self.token_a_expires).duration_since(now);
+        Duration::try_from(left).unwrap_or_default()
     }
 
     pub(crate) fn meets(&self, need: Need, now: Timestamp) -> bool {
@@ -77,8 +79,9 @@ impl Obtained {
 }
 
 impl Kept {
-    pub(super) fn new(obtained: Obtained) -> Self {
+    pub(super) fn new(obtained: Obtained, now: Timestamp) -> Self {
         Self {
+            lifetime: obtained.usable(now),
             obtained,
             next_try: AtomicI64::new(i64::MIN),
         }
@@ -93,7 +96,7 @@ impl Kept {
     }
 
     pub(super) fn lifetime(&self) -> Duration {
-        self.obtained.lifetime()
+        self.lifetime
     }
 
     pub(super) fn is_good(&self, now: Timestamp) -> bool {
@@ -120,15 +123,20 @@ impl Kept {
 mod tests {
     use super::*;
 
-    /// A token obtained at 0.
     fn kept(expires: i64, token_a_expires: i64) -> Kept {
+        kept_at(0, expires, token_a_expires)
+    }
+
+    /// A token obtained at 0, and kept since then.
+    fn kept_at(now: i64, expires: i64, token_a_expires: i64) -> Kept {
         let at = |second| Timestamp::from_second(second).unwrap();
-        Kept::new(Obtained {
+        let obtained = Obtained {
             token: TokenB::bearer("b").unwrap(),
             at: at(0),
             expires: at(expires),
             token_a_expires: at(token_a_expires),
-        })
+        };
+        Kept::new(obtained, at(now))
     }
 
     #[test]
@@ -138,7 +146,15 @@ mod tests {
             let good = |second| kept.is_good(Timestamp::from_second(second).unwrap());
             assert!(good(0) && good(last), "{expires} {token_a_expires}");
             assert!(!good(last + 1), "{expires} {token_a_expires}");
-            assert_eq!(kept.lifetime().as_secs(), expires.min(token_a_expires) as u64);
+            let end = expires.min(token_a_expires);
+            for now in [0, 100, end, end + 1] {
+                let lifetime = kept_at(now, expires, token_a_expires).lifetime();
+                assert_eq!(
+                    lifetime.as_secs(),
+                    (end - now).max(0) as u64,
+                    "never longer than it is good"
+                );
+            }
         }
     }
 

@@ -236,7 +236,7 @@ async fn exchanges_under_way_are_bounded() {
         let never = || pending::<Answer>();
         let flight = scene
             .cache
-            .start(&mut scene.cache.0.flights.lock(), key(epoch), never());
+            .start(&mut scene.cache.0.flights.lock(), key(epoch), at(0), never());
         assert!(flight.is_ok());
     }
     let one_more = scene.get(key(u64::MAX), 0, token("one"), None).await;

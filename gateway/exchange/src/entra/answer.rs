@@ -8,7 +8,7 @@ use onedoor_model::{
 use onedoor_wire::jwt;
 use serde::Deserialize;
 
-use crate::{NoTokenB, TokenB, UnusableAnswer};
+use crate::{NoTokenB, TokenB, UnusableAnswer, cache::Obtained};
 
 /// Whose token, and for whom, is wanted.
 pub(super) struct Wanted<'a> {
@@ -45,15 +45,27 @@ pub(super) fn read(body: &[u8], wanted: &Wanted<'_>) -> Result<(TokenB, Timestam
     if !answer.token_type.eq_ignore_ascii_case("Bearer") {
         return Err(UnusableAnswer::TokenType.into());
     }
-    let jwt = jwt::split(&answer.access_token).map_err(UnusableAnswer::NotAJwt)?;
-    let claims: Claims = serde_json::from_slice(&jwt.payload).map_err(|_| UnusableAnswer::Claims)?;
-    let expires = check(&claims, wanted)?;
+    let expires = end(&answer.access_token, wanted)?;
     let announced = wanted
         .now
         .saturating_add(SignedDuration::from_secs(answer.expires_in.into()))
         .unwrap_or(Timestamp::MAX);
     let token = TokenB::bearer(&answer.access_token).ok_or(NoTokenB::Unsendable)?;
     Ok((token, expires.min(announced)))
+}
+
+/// Whether what another replica obtained is what would be asked for. That it stands under the right name, sealed, says that a replica put
+/// it there; not that this one may pass it on.
+pub(super) fn is_wanted(obtained: &Obtained, wanted: &Wanted<'_>) -> bool {
+    let token = str::from_utf8(obtained.token.expose()).unwrap_or_default();
+    end(token, wanted).is_ok_and(|end| obtained.expires <= end)
+}
+
+/// When the token itself says that it ends, which must be the one that is wanted.
+fn end(token: &str, wanted: &Wanted<'_>) -> Result<Timestamp, UnusableAnswer> {
+    let jwt = jwt::split(token).map_err(UnusableAnswer::NotAJwt)?;
+    let claims = serde_json::from_slice(&jwt.payload).map_err(|_| UnusableAnswer::Claims)?;
+    check(&claims, wanted)
 }
 
 /// A token for another audience would give the tool, or whoever it is for, what was never granted here.
@@ -96,14 +108,33 @@ mod tests {
         json!({ "access_token": token, "token_type": "Bearer", "expires_in": 600, "ext_expires_in": 600 })
     }
 
-    fn judged(body: &str) -> Result<(TokenB, i64), NoTokenB> {
-        let wanted = Wanted {
+    fn with_wanted<T>(judge: impl FnOnce(&Wanted<'_>) -> T) -> T {
+        judge(&Wanted {
             audience: &serde_json::from_value("api://finance".into()).unwrap(),
             tenant: &"t".parse().unwrap(),
             user: &"u".parse().unwrap(),
-            now: Timestamp::from_second(NOW).unwrap(),
+            now: at(NOW),
+        })
+    }
+
+    fn judged(body: &str) -> Result<(TokenB, i64), NoTokenB> {
+        let read = with_wanted(|wanted| read(body.as_bytes(), wanted));
+        read.map(|(token, expires)| (token, expires.as_second()))
+    }
+
+    /// Whether a token is taken from another replica that says it ends then.
+    fn is_taken(token: &str, expires: i64) -> bool {
+        let obtained = Obtained {
+            token: TokenB::bearer(token).unwrap(),
+            at: at(NOW - 60),
+            expires: at(expires),
+            token_a_expires: at(NOW + 3_600),
         };
-        read(body.as_bytes(), &wanted).map(|(token, expires)| (token, expires.as_second()))
+        with_wanted(|wanted| is_wanted(&obtained, wanted))
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
     }
 
     #[test]
@@ -153,7 +184,17 @@ mod tests {
                 matches!(refused, Err(NoTokenB::Unusable(found)) if found == fault),
                 "{claims}: {refused:?}"
             );
+            assert!(!is_taken(&jwt(&claims), NOW), "{claims}");
         }
+    }
+
+    #[test]
+    fn another_replicas_is_taken_until_it_ends_itself() {
+        let token = jwt(&claims());
+        for (expires, taken) in [(NOW + 60, true), (NOW + 600, true), (NOW + 601, false)] {
+            assert_eq!(is_taken(&token, expires), taken, "{expires}");
+        }
+        assert!(!is_taken("opaque", NOW + 60));
     }
 
     #[test]

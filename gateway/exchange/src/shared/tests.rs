@@ -100,7 +100,7 @@ async fn get_at(
     answer: Answer,
 ) -> Result<String, NoTokenB> {
     let obtained = replica
-        .obtain(&subject(number), need, at(second), ready(answer))
+        .obtain(&subject(number), need, at(second), |_| true, ready(answer))
         .await?;
     Ok(String::from_utf8(obtained.token.expose().to_vec()).unwrap())
 }
@@ -239,6 +239,26 @@ async fn what_does_not_open_is_a_miss_that_is_counted() {
 }
 
 #[tokio::test]
+async fn what_is_not_the_callers_is_passed_over_and_replaced() {
+    let mut scene = Scene::new().await;
+    let replica = scene.replica(&[1]).await;
+    get(&replica, token("anothers")).await;
+    scene.has(1).await;
+    let (subject, exchange) = (subject(0), ready(token("own")));
+    let obtained = replica
+        .obtain(&subject, Need::Good, at(0), |_| false, exchange)
+        .await;
+    assert_eq!(obtained.unwrap().token.expose(), b"own");
+    assert_eq!(
+        counts(&replica),
+        (0, 2, 2),
+        "looked at before the lock, and under it"
+    );
+    scene.has(1).await;
+    assert_eq!(get(&replica, token("unasked")).await, "own");
+}
+
+#[tokio::test]
 async fn what_the_provider_takes_back_is_gone_everywhere() {
     let mut scene = Scene::new().await;
     let (one, two) = (scene.replica(&[1]).await, scene.replica(&[1]).await);
@@ -282,7 +302,11 @@ async fn leader(
     answer: impl Future<Output = Answer> + Send + 'static,
 ) -> tokio::task::JoinHandle<Answer> {
     let leader = scene.replica(&[1]).await;
-    let leading = tokio::spawn(async move { leader.obtain(&subject(0), Need::Good, at(0), answer).await });
+    let leading = tokio::spawn(async move {
+        leader
+            .obtain(&subject(0), Need::Good, at(0), |_| true, answer)
+            .await
+    });
     in_time(async { while scene.raw.names().await.is_empty() {} }).await;
     leading
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use onedoor_demo::idp::directory::MANAGER;
-use onedoor_exchange::{Exchange, SharedCounts, TokenB};
+use onedoor_exchange::{Exchange, NoTokenB, SharedCounts, TokenB, UnusableAnswer};
 use onedoor_redis::Redis;
 use onedoor_redis_testing::{Keys, Raw, url};
 use onedoor_secrets::Secrets;
@@ -117,6 +117,25 @@ async fn nothing_in_redis_tells_a_token_or_who_it_is_for() {
             "it would be seen"
         );
     }
+}
+
+/// As if whoever has the key had put it there.
+#[tokio::test]
+async fn another_users_token_is_not_passed_on_though_it_stands_in_the_right_place() {
+    let replicas = Replicas::new().await;
+    let scene = &replicas.scene;
+    let token_a = scene.token_a(&MANAGER).await;
+    let (one, two) = (replicas.one().await, replicas.one().await);
+    text(&one, &scene.world(&MANAGER), &token_a).await;
+    let mut raw = Raw::of(&replicas.keys).await;
+    in_time(async { while raw.names().await.len() != 1 {} }).await;
+    let another = obtain(&two, &scene.call_by_analyst(), &token_a, Timestamp::now()).await;
+    assert!(
+        matches!(another, Err(NoTokenB::Unusable(UnusableAnswer::User))),
+        "{another:?}"
+    );
+    assert_eq!(scene.gate.asked(), 2, "it was asked for anew");
+    assert_eq!(two.shared_counts().unwrap().hits, 0);
 }
 
 #[tokio::test]

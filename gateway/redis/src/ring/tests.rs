@@ -11,7 +11,7 @@ const NEW: [u8; 32] = [2; 32];
 const FOREIGN: [u8; 32] = [3; 32];
 
 fn ring(keys: &[[u8; 32]]) -> Ring {
-    Ring::new("test", keys).unwrap().unwrap()
+    Ring::new("test", keys).unwrap()
 }
 
 #[test]
@@ -55,7 +55,27 @@ fn names_tell_nothing_and_differ() {
             }
         }
     }
-    assert!(Ring::new("test", &[]).unwrap().is_none());
+    assert!(Ring::new("test", &[]).is_none());
+}
+
+/// However many names there are, few values are encrypted with one key.
+#[test]
+fn each_name_has_a_cipher_of_its_own() {
+    let key = Key::new(&OLD);
+    let [mine, anothers] = [b"mine", b"your"].map(|of| ring(&[OLD]).name(Kind::TokenB, of));
+    let mut text = b"token".to_vec();
+    let mine = key.cipher(&mine).unwrap();
+    let nonce = mine.seal_in_place_append_tag(Aad::empty(), &mut text).unwrap();
+    let nonce = *nonce.as_ref();
+    for (cipher, opens) in [(key.cipher(&anothers).unwrap(), false), (mine, true)] {
+        let nonce = Nonce::assume_unique_for_key(nonce);
+        assert_eq!(
+            cipher
+                .open_in_place(nonce, Aad::empty(), &mut text.clone())
+                .is_ok(),
+            opens
+        );
+    }
 }
 
 #[test]

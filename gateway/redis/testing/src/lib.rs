@@ -9,6 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use onedoor_model::registry::SecretRef;
 use onedoor_redis::Options;
 use tempfile::TempDir;
@@ -43,14 +44,7 @@ impl Keys {
     /// The key that is 32 times this byte.
     #[must_use]
     pub fn key(&self, byte: u8) -> SecretRef {
-        const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        let mut text = String::new();
-        // 30 bytes are ten groups of three, and two bytes remain (RFC 4648 §4).
-        for group in [[byte; 3]; 10].iter().chain([&[byte, byte, 0]]) {
-            let bits = u32::from_be_bytes([0, group[0], group[1], group[2]]);
-            text.extend([18, 12, 6, 0].map(|shift| char::from(ALPHABET[(bits >> shift) as usize & 63])));
-        }
-        text.replace_range(43.., "=");
+        let text = STANDARD.encode([byte; 32]);
         self.file(&format!("key-{byte}"), text.as_bytes())
     }
 

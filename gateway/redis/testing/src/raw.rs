@@ -46,6 +46,12 @@ impl Raw {
         let () = self.connection.set(name, value).await.unwrap();
     }
 
+    /// Puts there what is no value.
+    pub async fn set_list(&mut self, name: &str) {
+        self.flush().await;
+        let () = self.connection.lpush(name, "1").await.unwrap();
+    }
+
     /// For how long it stays, in milliseconds.
     pub async fn ttl_ms(&mut self, name: &str) -> i64 {
         self.connection.pttl(name).await.unwrap()

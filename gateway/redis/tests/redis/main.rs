@@ -2,4 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod link;
+mod refusing;
+mod server;
 mod tls;

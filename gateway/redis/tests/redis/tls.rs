@@ -1,25 +1,22 @@
 //! TLS, and who gets in: on a Redis of the test's own.
 
-use std::{
-    net::TcpListener,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::time::Duration;
 
 use onedoor_redis::{Kind, Options, Redis, Script};
 use onedoor_redis_testing::Keys;
 use onedoor_secrets::Secrets;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
+use crate::server;
+
 const SOON: Duration = Duration::from_secs(20);
 
 /// Longer than it takes to connect to what is there.
 const A_WHILE: Duration = Duration::from_secs(2);
 
-/// A Redis that asks for a certificate of its own authority and for a password. Killed when dropped.
+/// A Redis that asks for a certificate of its own authority and for a password.
 struct Server {
-    process: Child,
-    port: u16,
+    process: server::Server,
     keys: Keys,
 }
 
@@ -29,51 +26,32 @@ impl Server {
         let authority = authority();
         let file = |name: &str, content: &str| keys.file(name, content.as_bytes()).to_string().split_off(5);
         let (certificate, key) = identity(&authority, "localhost");
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
         let (client, client_key) = identity(&authority, "gateway");
         keys.file("client.pem", client.as_bytes());
         keys.file("client.key", client_key.as_bytes());
         keys.file("password", b"s3cret\n");
-        let process = Command::new("redis-server")
-            .args([
-                "--port",
-                "0",
-                "--tls-port",
-                &port.to_string(),
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-            ])
-            .args([
+        let tls = [
+            (
                 "--tls-ca-cert-file",
-                &file("ca.pem", &pem("CERTIFICATE", authority.der())),
-            ])
-            .args(["--tls-cert-file", &file("server.pem", &certificate)])
-            .args(["--tls-key-file", &file("server.key", &key)])
-            .args(["--user", "default", "off", "--user", "onedoor", "on", ">s3cret"])
-            // As docs/operations.md says.
-            .args([
-                &format!("~{}:*", keys.prefix()),
-                "+@read",
-                "+@write",
-                "+@scripting",
-                "+@connection",
-                "+time",
-            ])
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        Self { process, port, keys }
+                file("ca.pem", &pem("CERTIFICATE", authority.der())),
+            ),
+            ("--tls-cert-file", file("server.pem", &certificate)),
+            ("--tls-key-file", file("server.key", &key)),
+        ];
+        let names = format!("~{}:*", keys.prefix());
+        let mut options: Vec<_> = tls.iter().flat_map(|(name, file)| [*name, file]).collect();
+        options.extend([
+            "--user", "default", "off", "--user", "onedoor", "on", ">s3cret", &names,
+        ]);
+        // As docs/operations.md says.
+        options.extend("+mget +set +get +del +evalsha +script|load +time +@connection".split(' '));
+        let process = server::Server::start("--tls-port", &options);
+        Self { process, keys }
     }
 
     /// All that it takes.
     fn options(&self) -> Options {
-        let url = format!("rediss://onedoor@localhost:{}", self.port);
+        let url = format!("rediss://onedoor@localhost:{}", self.process.port);
         let there = |name: &str| format!("file:{}/{name}", self.keys.path().display()).parse().ok();
         Options {
             password: there("password"),
@@ -82,13 +60,6 @@ impl Server {
             key: there("client.key"),
             ..self.keys.options(&url, &[1])
         }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.process.kill().ok();
-        self.process.wait().ok();
     }
 }
 
@@ -193,7 +164,7 @@ async fn who_has_all_that_redis_asks_for_gets_in_and_nobody_else() {
         (
             "another name",
             Options {
-                url: format!("rediss://onedoor@127.0.0.1:{}", server.port),
+                url: format!("rediss://onedoor@127.0.0.1:{}", server.process.port),
                 ..server.options()
             },
         ),

@@ -13,9 +13,9 @@ use tokio::{
 
 use super::{answer_all, endless, exchange, text};
 use crate::{
-    AddressPolicy, PoolLimits, RequestBody, SendError,
+    AddressPolicy, PoolLimits, RequestBody, SendError, Witness,
     tests::{
-        server::{LIMITS, acquire, closed, get, in_time, loopback, soon},
+        server::{LIMITS, Told, acquire, closed, get, in_time, loopback, soon},
         upstream::{Stream, Upstream, answer_ok},
     },
 };
@@ -170,6 +170,7 @@ async fn a_server_that_goes_away_finishes_what_it_has_begun() {
     })
     .await;
     let pool = server.pool();
+    let late = acquire(&pool).await;
     let begun = in_time(acquire(&pool).await.send(get("/"))).await.unwrap();
     // The head may come before the word that the connection goes away.
     in_time(async {
@@ -180,9 +181,22 @@ async fn a_server_that_goes_away_finishes_what_it_has_begun() {
     })
     .await;
     exchange(&pool).await;
+    let told = Arc::new(Told::default());
+    let handed_back = late.send_witnessed(get("/"), Arc::clone(&told) as Arc<dyn Witness>);
+    let handed_back = in_time(handed_back).await.unwrap_err();
+    assert!(
+        matches!(handed_back, SendError::NotSent { .. }),
+        "{handed_back:?}"
+    );
     finish.notify_one();
     assert_eq!(text(begun).await, "{}");
     assert_eq!(server.connections(), 2);
+    assert_eq!(
+        Arc::strong_count(&told),
+        1,
+        "nobody waits to tell of what was handed back"
+    );
+    assert_eq!(told.times(), 0);
 }
 
 #[tokio::test]
