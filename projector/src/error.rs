@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use onedoor_log::{Partition, ReadError, Stream};
-use onedoor_model::ids::{LogId, Offset};
+use onedoor_model::ids::{LogId, Offset, Revision};
 use sqlx::{error::DatabaseError, migrate::MigrateError, postgres::PgDatabaseError};
 
 use crate::project::Halt;
@@ -79,6 +79,14 @@ pub enum StoreError {
         /// The schema.
         schema: String,
     },
+    /// The database cannot hold every text that callers send, and one that it cannot would stop the projection.
+    #[error(
+        "the projection's database is encoded in {found}: make it anew with `createdb --encoding UTF8 --template template0`"
+    )]
+    Encoding {
+        /// Its encoding.
+        found: String,
+    },
     /// The tables are older than what this version of Onedoor reads.
     #[error(
         "the projection in the schema {schema} is of version {found}, and this version of Onedoor reads {wanted}: start its `onedoor \
@@ -129,6 +137,16 @@ pub enum ProjectorError {
         projected: LogId,
         /// The log given.
         found: LogId,
+    },
+    /// The store belongs to another log with the same id, such as a copy of it that was written on.
+    #[error(
+        "registry/0 holds another event at offset {revision} than the one that was projected: it was put back from a copy and written \
+         on. Give the projection back its log, or move its file away (rebuild its schema with `--adopt`), and it will be built anew \
+         from this one"
+    )]
+    Diverged {
+        /// Where.
+        revision: Revision,
     },
     /// The log lost what was already projected: it was cut, or made anew.
     #[error(
@@ -207,7 +225,7 @@ impl StoreError {
                 sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) | sqlx::Error::Protocol(_)
             ),
             Self::Silent(_) | Self::Missing { .. } | Self::Older { .. } => true,
-            Self::OtherVersion { .. } => false,
+            Self::Encoding { .. } | Self::OtherVersion { .. } => false,
         }
     }
 }
@@ -250,6 +268,7 @@ impl ProjectorError {
                 | ReadError::Closed,
             )
             | Self::ForeignLog { .. }
+            | Self::Diverged { .. }
             | Self::LogCut { .. }
             | Self::BeginningLost { .. }
             | Self::Halted { .. } => false,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use onedoor_log::{EventLog, Partition, Stream};
 use onedoor_model::ids::{Digest, Offset};
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::{
     error::{OpenError, ProjectorError, StoreError},
@@ -25,7 +25,7 @@ const STRIDE: u64 = 10_000;
 pub enum Differing {
     /// It is put in place only where it equals the live one.
     Keep,
-    /// It is put in place even where it differs.
+    /// It is put in place even where it differs. Of the days that the live one has dropped, it has those that are to be kept now.
     Adopt,
 }
 
@@ -69,7 +69,8 @@ pub struct TableReport {
     pub rebuilt: u64,
 }
 
-/// Why a projection was not rebuilt. The live one is as it was.
+/// Why a projection was not rebuilt. The live one is as it was; only where the connection broke while the two changed places, it may be
+/// the one built anew.
 #[derive(Debug, thiserror::Error)]
 pub enum RebuildError {
     /// Two at once would get in each other's way.
@@ -93,7 +94,7 @@ type Positions = BTreeMap<(Stream, Partition), Offset>;
 /// still only while the two are compared. What the log no longer holds (`denials` are capped) is taken over from the live one.
 ///
 /// # Errors
-/// [`RebuildError`]. The live projection is then as it was.
+/// [`RebuildError`]
 pub async fn rebuild(
     log: Arc<dyn EventLog>,
     place: &PostgresOptions,
@@ -104,22 +105,43 @@ pub async fn rebuild(
     let mut swap = live.begin_swap().await?.ok_or(RebuildError::UnderWay)?;
     let shadow = format!("{}{SHADOW}", place.schema);
     let replaced = format!("{}{REPLACED}", place.schema);
-    for left_over in [&shadow, &replaced] {
-        swap.drop_schema(left_over).await?;
+    drop_schemas(&mut swap, [&shadow, &replaced]).await?;
+    if swap.is_live().await? {
+        // Its tables must be of this version: neither older, to be compared with, nor newer, to be replaced.
+        live.migrate().await?;
     }
     let options = PostgresOptions {
         schema: shadow.clone(),
-        keep_days: None,
         ..place.clone()
     };
     let built = build(&log, &options, &mut swap, differing, &replaced, &mut progress);
     let report = Box::pin(built).await;
-    progress(Rebuild::Dropping);
-    for left_over in [&shadow, &replaced] {
-        swap.drop_schema(left_over).await?;
+    // What matters is how the rebuild went. The next one drops what this one leaves over.
+    if let Err(error) = clean_up(swap, [&shadow, &replaced], &mut progress).await {
+        warn!(
+            error = &error as &dyn std::error::Error,
+            "a rebuild has left schemas over"
+        );
     }
-    swap.end().await?;
     report
+}
+
+async fn clean_up(
+    mut swap: Swap,
+    schemas: [&str; 2],
+    progress: &mut impl FnMut(Rebuild),
+) -> Result<(), StoreError> {
+    swap.let_go().await?;
+    progress(Rebuild::Dropping);
+    drop_schemas(&mut swap, schemas).await?;
+    swap.end().await
+}
+
+async fn drop_schemas(swap: &mut Swap, schemas: [&str; 2]) -> Result<(), StoreError> {
+    for schema in schemas {
+        swap.drop_schema(schema).await?;
+    }
+    Ok(())
 }
 
 async fn build(
@@ -135,11 +157,8 @@ async fn build(
     store.migrate().await?;
     let is_live = swap.is_live().await?;
     let mut builder = Builder::begin(log, &store, progress).await?;
-    if is_live {
-        builder.take_over(swap, &database).await?;
-    }
-    builder.catch_up(swap, is_live).await?;
     if !is_live {
+        builder.catch_up(swap, None).await?;
         let events = builder.done;
         store.close().await;
         swap.exchange(&shadow.schema, None).await?;
@@ -150,12 +169,15 @@ async fn build(
             events,
         });
     }
+    builder.catch_up(swap, Some(&database)).await?;
     swap.halt().await?;
-    let target = builder.target(swap, true).await?;
-    builder.build_to(&target).await?;
+    builder.round(swap, Some(&database)).await?;
     let events = builder.done;
     progress(Rebuild::Comparing);
-    database.drop_days_of(swap.live()).await?;
+    match differing {
+        Differing::Keep => database.drop_days_of(swap.live()).await?,
+        Differing::Adopt => database.keep_house().await?,
+    }
     let (lived, rebuilt) = (swap.digests().await?, store.digests().await?);
     store.close().await;
     let mut report = compare(&lived, &rebuilt, events);
@@ -166,8 +188,6 @@ async fn build(
             schema = swap.live(),
             "the projection was replaced by one built anew"
         );
-    } else {
-        swap.let_go().await?;
     }
     Ok(report)
 }
@@ -224,35 +244,18 @@ impl<'a, P: FnMut(Rebuild) + Send> Builder<'a, P> {
         })
     }
 
-    /// Takes over from the live projection what the log no longer holds.
-    async fn take_over(&mut self, swap: &mut Swap, shadow: &Database) -> Result<(), RebuildError> {
-        let live = positions(swap).await?;
-        for (&(stream, partition), follower) in &mut self.followers {
-            let first = self
-                .log
-                .bounds(stream, partition)
-                .await
-                .map_err(ProjectorError::from)?
-                .first;
-            let known = live.get(&(stream, partition)).copied().unwrap_or_default();
-            if stream == Stream::Denials && Offset(0) < first && first <= known {
-                shadow.take_over(swap.live(), partition, first).await?;
-                follower.skip_to(first).await?;
-            }
-        }
+    /// Projects until the live projection, which goes on, is hardly ahead.
+    async fn catch_up(&mut self, swap: &mut Swap, shadow: Option<&Database>) -> Result<(), RebuildError> {
+        while self.round(swap, shadow).await? > CLOSE {}
         Ok(())
     }
 
-    /// Projects until the live projection, which goes on, is hardly ahead.
-    async fn catch_up(&mut self, swap: &mut Swap, is_live: bool) -> Result<(), RebuildError> {
-        loop {
-            let target = self.target(swap, is_live).await?;
-            let left = self.left(&target);
-            self.build_to(&target).await?;
-            if left <= CLOSE {
-                return Ok(());
-            }
-        }
+    /// Projects to where the live projection stands, and says how far that was. `shadow` is where to; none without a live one.
+    async fn round(&mut self, swap: &mut Swap, shadow: Option<&Database>) -> Result<u64, RebuildError> {
+        let target = self.target(swap, shadow.is_some()).await?;
+        let left = self.left(&target);
+        self.build_to(&target, swap, shadow).await?;
+        Ok(left)
     }
 
     /// Where the live projection stands, as far as the log goes; without one, where the log ends.
@@ -278,12 +281,20 @@ impl<'a, P: FnMut(Rebuild) + Send> Builder<'a, P> {
         Ok(target)
     }
 
-    async fn build_to(&mut self, target: &Positions) -> Result<(), RebuildError> {
+    async fn build_to(
+        &mut self,
+        target: &Positions,
+        swap: &mut Swap,
+        shadow: Option<&Database>,
+    ) -> Result<(), RebuildError> {
         let total = self.done + self.left(target);
         for (key, follower) in &mut self.followers {
             let end = target.get(key).copied().unwrap_or_default();
             while follower.stored() < end {
                 let from = follower.stored();
+                if let (&(Stream::Denials, partition), Some(shadow)) = (key, shadow) {
+                    take_over(self.log, swap, shadow, partition, follower).await?;
+                }
                 let stride = Offset(from.0.saturating_add(STRIDE)).min(end);
                 follower.follow_to(stride).await?;
                 self.done += follower.stored().0 - from.0;
@@ -303,4 +314,26 @@ impl<'a, P: FnMut(Rebuild) + Send> Builder<'a, P> {
         };
         self.followers.iter().map(left).sum()
     }
+}
+
+/// Takes over from the live projection the denials that the log no longer holds. It goes on dropping them while the rebuild takes its time.
+async fn take_over(
+    log: &Arc<dyn EventLog>,
+    swap: &mut Swap,
+    shadow: &Database,
+    partition: Partition,
+    follower: &mut Follower<'_>,
+) -> Result<(), RebuildError> {
+    let bounds = log.bounds(Stream::Denials, partition).await;
+    let first = bounds.map_err(ProjectorError::from)?.first;
+    let stored = follower.stored();
+    if stored < first {
+        let live = positions(swap).await?;
+        let known = live.get(&(Stream::Denials, partition)).copied();
+        if first <= known.unwrap_or_default() {
+            shadow.take_over(swap.live(), partition, stored..first).await?;
+            follower.skip_to(first).await?;
+        }
+    }
+    Ok(())
 }

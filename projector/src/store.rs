@@ -1,6 +1,8 @@
 //! The store: one type, whichever database keeps it.
 
 #[cfg(test)]
+mod plans;
+#[cfg(test)]
 mod tests;
 
 use onedoor_log::{Partition, Stream};
@@ -18,6 +20,7 @@ use crate::{
     rows::{
         digest::{self, TableDigest},
         offsets::{Advance, Move},
+        select,
         state::{Frozen, KeptState},
     },
     sqlite,
@@ -84,8 +87,8 @@ impl Store {
     /// [`StoreError`]
     pub async fn positions(&self) -> Result<Vec<(Stream, Partition, Offset)>, StoreError> {
         match &self.engine {
-            Engine::Sqlite(database) => database.positions().await,
-            Engine::Postgres(database) => database.positions().await,
+            Engine::Sqlite(database) => select::positions(database).await,
+            Engine::Postgres(database) => select::positions(database).await,
         }
     }
 
@@ -95,8 +98,8 @@ impl Store {
     /// [`StoreError`]
     pub async fn log(&self) -> Result<Option<LogId>, StoreError> {
         match &self.engine {
-            Engine::Sqlite(database) => database.log().await,
-            Engine::Postgres(database) => database.log().await,
+            Engine::Sqlite(database) => select::log(database).await,
+            Engine::Postgres(database) => select::log(database).await,
         }
     }
 
@@ -109,8 +112,8 @@ impl Store {
     /// [`StoreError`]
     pub async fn state(&self) -> Result<Option<KeptState>, StoreError> {
         let frozen = match &self.engine {
-            Engine::Sqlite(database) => database.state().await?,
-            Engine::Postgres(database) => database.state().await?,
+            Engine::Sqlite(database) => select::state(database).await?,
+            Engine::Postgres(database) => select::state(database).await?,
         };
         let Some(frozen) = frozen else { return Ok(None) };
         // It may be large. A task that was cancelled or died has no result: then there is none.
@@ -153,8 +156,8 @@ impl Store {
     /// [`QueryError`]
     pub async fn calls(&self, query: &CallQuery) -> Result<Page<CallRow>, QueryError> {
         match &self.engine {
-            Engine::Sqlite(database) => database.calls(query).await,
-            Engine::Postgres(database) => database.calls(query).await,
+            Engine::Sqlite(database) => select::calls(database, query).await,
+            Engine::Postgres(database) => select::calls(database, query).await,
         }
     }
 
@@ -164,8 +167,8 @@ impl Store {
     /// [`QueryError`]
     pub async fn history(&self, query: &HistoryQuery) -> Result<Page<HistoryRow>, QueryError> {
         match &self.engine {
-            Engine::Sqlite(database) => database.history(query).await,
-            Engine::Postgres(database) => database.history(query).await,
+            Engine::Sqlite(database) => select::history(database, query).await,
+            Engine::Postgres(database) => select::history(database, query).await,
         }
     }
 
@@ -176,8 +179,8 @@ impl Store {
     /// [`StoreError`]
     pub async fn open_boots(&self, except: BootId) -> Result<Vec<OpenBoot>, StoreError> {
         match &self.engine {
-            Engine::Sqlite(database) => database.open_boots(except).await,
-            Engine::Postgres(database) => database.open_boots(except).await,
+            Engine::Sqlite(database) => select::open_boots(database, except).await,
+            Engine::Postgres(database) => select::open_boots(database, except).await,
         }
     }
 

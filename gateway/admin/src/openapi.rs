@@ -54,8 +54,8 @@ pub(crate) fn base() -> OpenApi {
                 .title("Onedoor admin API")
                 .version(env!("CARGO_PKG_VERSION"))
                 .description(Some(
-                    "Commands are answered once this replica enforces them. Errors are problems (RFC 9457); `reason` is what programs \
-                     tell them apart by.",
+                    "Commands are answered once no replica serves any more as if they had not been given, or, where they do not only take \
+                     away, after a second. Errors are problems (RFC 9457); `reason` is what programs tell them apart by.",
                 ))
                 .build(),
         )

@@ -1,7 +1,5 @@
 //! Commands: what comes with every one of them, and how they are given.
 
-use std::sync::Arc;
-
 use axum::{extract::FromRequest, extract::Request};
 use onedoor_lease::{Enforced, Executed};
 use onedoor_log::{AppendError, Refusal as LogRefusal};
@@ -50,7 +48,7 @@ pub(crate) struct Head {
 pub(crate) struct Done {
     /// The command.
     pub applied: Applied,
-    /// Of a command that takes something away: where it is enforced.
+    /// Of a restrictive command: where it is enforced.
     pub enforced: Option<Enforced>,
     /// The registry, at its revision or later.
     pub state: State,
@@ -70,7 +68,7 @@ enum About {
 impl<B: Body, W: Precondition> FromRequest<Api> for Incoming<B, W> {
     type Rejection = Refusal;
 
-    async fn from_request(request: Request, _: &Api) -> Result<Self, Refusal> {
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Refusal> {
         let (parts, body) = request.into_parts();
         let when = W::read(&parts.headers)?;
         let said = reason::read(&parts.headers).map_err(Refusal::Request)?;
@@ -85,6 +83,9 @@ impl<B: Body, W: Precondition> FromRequest<Api> for Incoming<B, W> {
         let traceparent = traceparent
             .filter(|text| TraceParent::parse(text).is_some())
             .map(str::to_owned);
+        if let Some(version) = when.version() {
+            api.catch_up(version).await;
+        }
         Ok(Self {
             body,
             when,
@@ -131,7 +132,8 @@ impl<P: Permission> May<P> {
         state.command(&key).is_some()
     }
 
-    /// Gives a command, and waits until what came of it is enforced: here; and, where it takes something away, everywhere. The caller's disconnect does not stop it half-way.
+    /// Gives a command, and waits until no replica serves any more as if it had not been given. The caller's disconnect does not stop it
+    /// half-way.
     ///
     /// # Errors
     /// It did nothing, or it is not known whether it did.
@@ -150,21 +152,22 @@ impl<P: Permission> May<P> {
             reason: self.recorded_reason(head.reason.map(String::from)),
             traceparent: head.traceparent,
         };
-        let control = Arc::clone(&self.api.control);
-        let execution = tokio::spawn(async move { control.execute(order).await });
+        let api = self.api.clone();
+        let execution = tokio::spawn(async move {
+            let executed = api.control.execute(order).await?;
+            if let Some(enforced) = &executed.enforced {
+                api.enforcements.enforced(enforced.took);
+            }
+            Ok(executed)
+        });
         let result = execution.await.map_err(Refusal::internal)?;
         let state = self.api.registry.state();
         match result {
-            Ok(Executed { applied, enforced }) => {
-                if let Some(enforced) = &enforced {
-                    self.api.enforcements.enforced(enforced.took);
-                }
-                Ok(Done {
-                    applied,
-                    enforced,
-                    state,
-                })
-            }
+            Ok(Executed { applied, enforced }) => Ok(Done {
+                applied,
+                enforced,
+                state,
+            }),
             Err(rejected) => Err(refusal(rejected, &about, &state)),
         }
     }

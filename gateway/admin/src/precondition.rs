@@ -26,6 +26,9 @@ pub(crate) trait Precondition: Send + Sized {
     /// It is missing where it is needed, or is not a version.
     fn read(headers: &HeaderMap) -> Result<Self, Refusal>;
 
+    /// The version it is given for.
+    fn version(&self) -> Option<AggregateVersion>;
+
     /// Describes it in the OpenAPI document.
     fn document(spec: &mut Spec<'_>);
 }
@@ -54,6 +57,10 @@ impl Precondition for IfMatch {
         })
     }
 
+    fn version(&self) -> Option<AggregateVersion> {
+        Some(self.0)
+    }
+
     fn document(spec: &mut Spec<'_>) {
         spec.header_parameter(
             "If-Match",
@@ -68,6 +75,10 @@ impl Precondition for IfMatch {
 impl Precondition for Always {
     fn read(_: &HeaderMap) -> Result<Self, Refusal> {
         Ok(Self)
+    }
+
+    fn version(&self) -> Option<AggregateVersion> {
+        None
     }
 
     fn document(_: &mut Spec<'_>) {}

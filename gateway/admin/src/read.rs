@@ -7,7 +7,7 @@ use deserr::Deserr;
 use http::request::Parts;
 use onedoor_log::{Partition, Stream};
 use onedoor_model::{
-    ids::{Offset, Revision},
+    ids::{AggregateVersion, Offset, Revision},
     registry::State,
 };
 use serde_json::{Map, Value};
@@ -24,6 +24,8 @@ use crate::{
 
 /// How long a read waits for a revision.
 const MAX_WAIT: Duration = Duration::from_secs(5);
+/// How long a command waits for the version that it is given for: longer than a replica that serves may be behind another one.
+const CATCH_UP: Duration = Duration::from_secs(1);
 /// The query parameter that names one.
 const AT_LEAST: &str = "at_least";
 
@@ -89,6 +91,12 @@ impl Api {
             Some(wanted) if reached < wanted => Err(Refusal::Behind { wanted, reached }),
             Some(_) | None => Ok(state),
         }
+    }
+
+    /// Waits until a version has come here. Whoever has read it from another replica is answered as that one would have; a version that
+    /// does not come at all is refused by the rule.
+    pub(crate) async fn catch_up(&self, AggregateVersion(version): AggregateVersion) {
+        let _ = tokio::time::timeout(CATCH_UP, self.registry.reached(Offset(version))).await;
     }
 
     /// Waits until the projection, too, has a revision that a read asked for.

@@ -22,16 +22,16 @@ const READERS: u32 = 8;
 const ACQUIRE: Duration = Duration::from_secs(5);
 
 /// What all connections have.
-const COMMON: [(&str, &str); 2] = [
+const COMMON: [(&str, &str); 4] = [
     // Which of a table's days are asked for is in the values: a plan that is good for all values opens all days.
     ("plan_cache_mode", "force_custom_plan"),
     // The server learns within seconds that the host on the other side is gone.
     ("tcp_keepalives_idle", "2"),
-];
-
-const WRITING: [(&str, &str); 10] = [
     ("tcp_keepalives_interval", "1"),
     ("tcp_keepalives_count", "2"),
+];
+
+const WRITING: [(&str, &str); 8] = [
     // A projector that was stopped within a transaction must not keep the next one from its rows.
     ("idle_in_transaction_session_timeout", "1000"),
     ("client_connection_check_interval", "1000"),
@@ -44,6 +44,14 @@ const WRITING: [(&str, &str); 10] = [
     ("enable_mergejoin", "off"),
     ("enable_material", "off"),
     ("enable_seqscan", "off"),
+];
+
+/// A process that was stopped in mid-migration must not keep all others from theirs.
+const MIGRATING: [(&str, &str); 3] = [
+    ("idle_session_timeout", "5000"),
+    ("idle_in_transaction_session_timeout", "5000"),
+    // Whoever reads a table that is to be changed is waited for, but not for ever: all others wait behind.
+    ("lock_timeout", "10000"),
 ];
 
 const READING: [(&str, &str); 2] = [
@@ -141,7 +149,10 @@ fn is_plain(schema: &str) -> bool {
 
 /// Connections that write.
 pub(super) fn writers(options: &PgConnectOptions) -> PgPool {
-    pool(WRITERS).connect_lazy_with(options.clone().options(WRITING))
+    // Followers wait for each other. Whether the database is there at all, the lease's connection finds out.
+    pool(WRITERS)
+        .acquire_timeout(PATIENCE)
+        .connect_lazy_with(options.clone().options(WRITING))
 }
 
 /// The connection for the lease: whoever says that he is there must not have to wait for his own work.
@@ -164,8 +175,13 @@ fn pool(size: u32) -> PgPoolOptions {
 pub(super) async fn alone(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
     match tokio::time::timeout(ACQUIRE, options.connect()).await {
         Ok(connection) => Ok(connection?),
-        Err(_) => Err(StoreError::Silent(PATIENCE.min(ACQUIRE))),
+        Err(_) => Err(StoreError::Silent(ACQUIRE)),
     }
+}
+
+/// A connection of its own that migrates.
+pub(super) async fn migrating(options: &PgConnectOptions) -> Result<PgConnection, StoreError> {
+    alone(&options.clone().options(MIGRATING)).await
 }
 
 #[cfg(test)]

@@ -15,6 +15,8 @@ pub(super) const DAY: i64 = 24 * 60 * 60 * 1_000;
 const AHEAD: i64 = 2;
 /// Rows deleted in one go.
 const CHUNK: i64 = 10_000;
+/// How long a day that is to be dropped may wait for those who read: whoever comes after it waits with it.
+const DROP_LOCK: &str = "SET LOCAL lock_timeout = '200ms'";
 
 /// A day in UTC, by the millisecond at which it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,9 +45,9 @@ impl Day {
     /// How the tables of this day end, such as "20261124".
     fn name(self) -> String {
         match Timestamp::from_millisecond(self.0) {
-            Ok(begin) => begin.strftime("%Y%m%d").to_string(),
-            // No time of the log: it gives real ones.
-            Err(_) => self.0.to_string(),
+            Ok(begin) if self.0 >= 0 => begin.strftime("%Y%m%d").to_string(),
+            // No time that a log should give, and so no reason to stop.
+            Ok(_) | Err(_) => format!("at_{}", self.0.to_string().replace('-', "minus_")),
         }
     }
 }
@@ -173,6 +175,7 @@ async fn drop_day(connection: &mut PgConnection, day: Day) -> Result<(), sqlx::E
         .fetch_one(&mut *connection)
         .await?;
     let mut transaction = begin(connection).await?;
+    sqlx::query(DROP_LOCK).execute(&mut *transaction).await?;
     for table in TABLES {
         let sql = format!("DROP TABLE IF EXISTS {}", day.table(table));
         sqlx::query(AssertSqlSafe(sql)).execute(&mut *transaction).await?;
@@ -205,6 +208,9 @@ mod tests {
         assert_eq!(day.end(), time("2026-11-25T00:00:00Z"));
         assert_eq!(day.name(), "20261124");
         assert_eq!(Day::of(-1), Day(-DAY));
+        assert_eq!(Day(-DAY).name(), "at_minus_86400000");
+        assert_eq!(Day::of(0).name(), "19700101");
+        assert_eq!(Day::of(Timestamp::MAX.as_millisecond()).name(), "99991230");
     }
 
     #[test]

@@ -4,34 +4,37 @@ use std::borrow::Cow;
 
 use sqlx::{
     AssertSqlSafe, Decode, PgConnection, Postgres, Row as _, TypeInfo as _, ValueRef as _,
-    postgres::{PgQueryResult, PgRow, PgValueRef},
+    postgres::{PgArguments, PgRow, PgValueRef},
+    query::Query,
 };
 
-use crate::rows::statement::{Kind, Row, Statement, Value};
+use crate::rows::{
+    ask::{Question, Speak},
+    statement::{Kind, Row, Statement, Value},
+};
 
-pub(super) async fn execute(
-    connection: &mut PgConnection,
-    statement: Statement<'_>,
-) -> Result<PgQueryResult, sqlx::Error> {
-    let query = sqlx::query(statement.sql);
-    let bound = statement
-        .values
-        .into_iter()
-        .fold(query, |query, value| match value {
-            Value::Text(text) => query.bind(text),
-            Value::Integer(number) => query.bind(number),
-        });
-    bound.execute(connection).await
+impl Speak for PgConnection {
+    type Row = PgRow;
+
+    async fn ask(&mut self, question: Question) -> Result<Vec<PgRow>, sqlx::Error> {
+        let Question { sql, values } = question;
+        bound(sqlx::query(AssertSqlSafe(sql)), values)
+            .fetch_all(self)
+            .await
+    }
+
+    async fn tell(&mut self, statement: Statement<'_>) -> Result<u64, sqlx::Error> {
+        let Statement { sql, values } = statement;
+        let written = bound(sqlx::query(sql), values).execute(self).await?;
+        Ok(written.rows_affected())
+    }
 }
 
-pub(super) async fn execute_all(
-    connection: &mut PgConnection,
-    statements: impl IntoIterator<Item = Statement<'_>>,
-) -> Result<(), sqlx::Error> {
-    for statement in statements {
-        execute(connection, statement).await?;
-    }
-    Ok(())
+fn bound<'q>(query: Query<'q, Postgres, PgArguments>, values: Row<'_>) -> Query<'q, Postgres, PgArguments> {
+    values.into_iter().fold(query, |query, value| match value {
+        Value::Text(text) => query.bind(text),
+        Value::Integer(number) => query.bind(number),
+    })
 }
 
 /// Inserts rows whose values are in the order of `columns`, in one statement.
@@ -73,7 +76,7 @@ pub(super) fn rows_bound<'q>(
     sql: impl sqlx::SqlSafeStr,
     columns: &[(&str, Kind)],
     rows: &[Row<'_>],
-) -> sqlx::query::Query<'q, Postgres, sqlx::postgres::PgArguments> {
+) -> Query<'q, Postgres, PgArguments> {
     let query = sqlx::query(sql);
     (0..).zip(columns).fold(query, |query, (index, (_, kind))| {
         let column = rows.iter().map(|row: &Row<'_>| row.get(index));

@@ -29,6 +29,12 @@ fn version() -> i64 {
 
 /// Makes the schema and its tables, or brings them up to date, one process at a time.
 pub(super) async fn migrate(connection: &mut PgConnection, schema: &str) -> Result<(), StoreError> {
+    let found: String = sqlx::query_scalar("SHOW server_encoding")
+        .fetch_one(&mut *connection)
+        .await?;
+    if found != "UTF8" {
+        return Err(StoreError::Encoding { found });
+    }
     sqlx::query("SELECT pg_advisory_lock(hashtextextended($1, 0))")
         .bind(lock(schema))
         .execute(&mut *connection)

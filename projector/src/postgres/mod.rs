@@ -9,16 +9,23 @@ mod digest;
 mod execute;
 mod lease;
 mod migrate;
-mod select;
 mod swap;
 mod write;
 
-use std::{fmt, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    num::NonZeroU32,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use onedoor_log::{Partition, Stream};
-use onedoor_model::ids::{BootId, LogId, Offset};
-use sqlx::{PgPool, postgres::PgConnectOptions};
-use tokio::sync::{Mutex, OnceCell};
+use onedoor_model::ids::{LogId, Offset};
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgRow},
+};
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 pub(crate) use self::{
@@ -26,14 +33,15 @@ pub(crate) use self::{
     swap::{REPLACED, SHADOW, Swap},
 };
 use crate::{
-    error::{OpenError, QueryError, StoreError},
+    error::{OpenError, StoreError},
     place::PostgresOptions,
     progress::Progress,
     project::Step,
-    query::{CallQuery, CallRow, HistoryQuery, HistoryRow, OpenBoot, Page},
     rows::{
+        ask::{Ask, Question, Speak as _},
         digest::TableDigest,
-        offsets::{Advance, Move},
+        offsets::{self, Advance, Move},
+        select,
         state::Frozen,
     },
 };
@@ -57,7 +65,7 @@ pub(crate) struct Database {
     /// Connections that cannot write.
     readers: PgPool,
     /// Set once the tables were found to be good enough to read.
-    ready: Arc<OnceCell<()>>,
+    ready: Arc<OnceLock<()>>,
     /// Held by the one waiter that asks for all.
     watching: Arc<Mutex<()>>,
 }
@@ -76,36 +84,6 @@ impl Database {
             ready: Arc::default(),
             watching: Arc::default(),
         })
-    }
-
-    pub(crate) async fn positions(&self) -> Result<Vec<(Stream, Partition, Offset)>, StoreError> {
-        self.ready().await?;
-        patiently(select::positions(&self.readers)).await
-    }
-
-    pub(crate) async fn log(&self) -> Result<Option<LogId>, StoreError> {
-        self.ready().await?;
-        patiently(select::log(&self.readers)).await
-    }
-
-    pub(crate) async fn state(&self) -> Result<Option<Frozen>, StoreError> {
-        self.ready().await?;
-        patiently(select::state(&self.readers)).await
-    }
-
-    pub(crate) async fn calls(&self, query: &CallQuery) -> Result<Page<CallRow>, QueryError> {
-        self.ready().await?;
-        select::calls(&self.readers, query).await
-    }
-
-    pub(crate) async fn history(&self, query: &HistoryQuery) -> Result<Page<HistoryRow>, QueryError> {
-        self.ready().await?;
-        select::history(&self.readers, query).await
-    }
-
-    pub(crate) async fn open_boots(&self, except: BootId) -> Result<Vec<OpenBoot>, StoreError> {
-        self.ready().await?;
-        patiently(select::open_boots(&self.readers, except)).await
     }
 
     /// However long it takes.
@@ -131,7 +109,7 @@ impl Database {
     ) {
         let _turn = self.watching.lock().await;
         while !progress.has_reached(stream, partition, offset) {
-            let pause = match self.positions().await {
+            let pause = match select::positions(self).await {
                 Ok(positions) => {
                     for (stream, partition, position) in positions {
                         progress.publish(stream, partition, position);
@@ -148,7 +126,7 @@ impl Database {
 
     /// Makes the schema and its tables, or brings them up to date. However long it takes.
     pub(crate) async fn migrate(&self) -> Result<(), StoreError> {
-        let mut connection = connect::alone(&self.options).await?;
+        let mut connection = connect::migrating(&self.options).await?;
         migrate::migrate(&mut connection, &self.schema).await
     }
 
@@ -170,11 +148,13 @@ impl Database {
     }
 
     pub(crate) async fn adopt(&self, log: LogId) -> Result<LogId, StoreError> {
-        patiently(advance::adopt(&self.writers, log)).await
+        patiently(async { offsets::adopt(&mut *self.writers.acquire().await?, log).await }).await
     }
 
     pub(crate) async fn enlist(&self, stream: Stream, partition: Partition) -> Result<Offset, StoreError> {
-        patiently(advance::enlist(&self.writers, stream, partition)).await
+        let enlisted =
+            async { offsets::enlist(&mut *self.writers.acquire().await?, stream, partition).await };
+        patiently(enlisted).await
     }
 
     pub(crate) async fn advance(
@@ -192,10 +172,42 @@ impl Database {
         self.writers.begin().await.unwrap()
     }
 
+    /// A connection as migrations have them.
+    #[cfg(test)]
+    pub(crate) async fn migrating_for_test(&self) -> sqlx::PgConnection {
+        connect::migrating(&self.options).await.unwrap()
+    }
+
+    /// [`advance`](Self::advance) without the condition that the partition stands where it was thought to.
+    #[cfg(test)]
+    pub(crate) async fn advance_from_anywhere_for_test(&self, to: Move, steps: &[Step]) {
+        let mut transaction = self.begin_for_test().await;
+        let mut moved = to.write();
+        moved.sql = moved.sql.strip_suffix(" AND next = $4").unwrap();
+        moved.values.truncate(3);
+        assert_eq!(transaction.tell(moved).await.unwrap(), 1);
+        write::write(&mut transaction, to.partition, steps).await.unwrap();
+        transaction.commit().await.unwrap();
+    }
+
     /// Whoever only reads makes no tables; it finds them, or says who makes them.
     async fn ready(&self) -> Result<(), StoreError> {
-        let check = || patiently(migrate::check(&self.readers, &self.schema));
-        self.ready.get_or_try_init(check).await.map(|_| ())
+        // Not one after the other: while the database hangs, each would wait for all before it.
+        if self.ready.get().is_none() {
+            patiently(migrate::check(&self.readers, &self.schema)).await?;
+            let _ = self.ready.set(());
+        }
+        Ok(())
+    }
+}
+
+impl Ask for Database {
+    type Row = PgRow;
+
+    async fn ask(&self, question: Question) -> Result<Vec<PgRow>, StoreError> {
+        Box::pin(self.ready()).await?;
+        let asked = async { self.readers.acquire().await?.ask(question).await };
+        Box::pin(patiently(asked)).await
     }
 }
 

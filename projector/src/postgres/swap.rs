@@ -1,5 +1,7 @@
 //! Putting a projection that was built aside in the place of the live one.
 
+use std::ops::Range;
+
 use onedoor_log::{Partition, Stream};
 use onedoor_model::ids::Offset;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
@@ -11,7 +13,7 @@ use super::{
 };
 use crate::{
     error::StoreError,
-    rows::{column, digest::TableDigest, offsets},
+    rows::{ask::Speak as _, column, digest::TableDigest, offsets},
 };
 
 /// How the schema is called in which a projection is built anew: as the live one, with this behind it.
@@ -24,6 +26,8 @@ pub(crate) const REPLACED: &str = "_replaced";
 pub(crate) struct Swap {
     connection: PgConnection,
     live: String,
+    /// Whether the live projection stands still.
+    halted: bool,
 }
 
 impl Database {
@@ -37,6 +41,7 @@ impl Database {
         Ok(begun.then(|| Swap {
             connection,
             live: self.schema.clone(),
+            halted: false,
         }))
     }
 
@@ -53,18 +58,19 @@ impl Database {
         Ok(())
     }
 
-    /// Takes over the rows of `denials` before `first` from the schema `of`: the log has them no longer.
+    /// Takes over these rows of `denials` from the schema `of`: the log has them no longer.
     pub(crate) async fn take_over(
         &self,
         of: &str,
         partition: Partition,
-        first: Offset,
+        range: Range<Offset>,
     ) -> Result<(), StoreError> {
         let mut connection = connect::alone(&self.options).await?;
         let mut transaction = connection.begin().await?;
         let which = format!(
-            "partition = {partition} AND log_offset < {}",
-            first.0.cast_signed()
+            "partition = {partition} AND log_offset >= {} AND log_offset < {}",
+            range.start.0.cast_signed(),
+            range.end.0.cast_signed()
         );
         let calls = format!("{of}.calls WHERE stream = 'denials' AND {which}");
         let counts = ["denial_counts", "failed_authentications"]
@@ -114,9 +120,7 @@ impl Swap {
 
     /// Where the live projection stands.
     pub(crate) async fn positions(&mut self) -> Result<Vec<(Stream, Partition, Offset)>, StoreError> {
-        let rows = sqlx::query(offsets::POSITIONS)
-            .fetch_all(&mut self.connection)
-            .await?;
+        let rows = self.connection.ask(offsets::all()).await?;
         Ok(offsets::positions(&rows)?)
     }
 
@@ -124,6 +128,7 @@ impl Swap {
     /// with `offsets`.
     pub(crate) async fn halt(&mut self) -> Result<(), StoreError> {
         self.run("BEGIN").await?;
+        self.halted = true;
         self.run("LOCK TABLE offsets IN EXCLUSIVE MODE").await
     }
 
@@ -137,7 +142,7 @@ impl Swap {
     /// A projector that waits for the table `offsets` meanwhile finds another one by that name when it may go on, and there the offset it
     /// expects.
     pub(crate) async fn exchange(&mut self, shadow: &str, replaced: Option<&str>) -> Result<(), StoreError> {
-        if replaced.is_none() {
+        if !self.halted {
             self.run("BEGIN").await?;
         }
         if let Some(replaced) = replaced {
@@ -146,12 +151,17 @@ impl Swap {
         }
         self.run(format!("ALTER SCHEMA {shadow} RENAME TO {}", self.live))
             .await?;
-        self.run("COMMIT").await
+        self.run("COMMIT").await?;
+        self.halted = false;
+        Ok(())
     }
 
-    /// Lets the live projection go on.
+    /// Lets the live projection go on, if it stands still.
     pub(crate) async fn let_go(&mut self) -> Result<(), StoreError> {
-        self.run("ROLLBACK").await
+        if std::mem::take(&mut self.halted) {
+            self.run("ROLLBACK").await?;
+        }
+        Ok(())
     }
 
     /// Drops a schema, table by table: all at once would need more locks than there are.

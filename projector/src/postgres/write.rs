@@ -13,11 +13,12 @@ use super::{
     batch::{self, Event, Known, What, Writes},
     days::{self, Day},
     denials,
-    execute::{execute, execute_all, insert, rows_bound, unnested, values},
+    execute::{insert, rows_bound, unnested, values},
 };
 use crate::{
     project::{Entry, Step},
     rows::{
+        ask::{Speak as _, tell_all},
         boots::{self, Seen},
         calls::{self, CALL},
         outcome::{self, OUTCOME},
@@ -36,7 +37,7 @@ pub(super) async fn write(
     let mut denied: Vec<(&Step, &Envelope<DenialEvent>)> = Vec::new();
     for step in steps {
         match &step.entry {
-            Entry::Registry(entry) => execute_all(connection, registry::write(step, entry)?).await?,
+            Entry::Registry(entry) => tell_all(connection, registry::write(step, entry)?).await?,
             Entry::Audit(event) => audit.take(connection, step, event).await?,
             Entry::Denial(event) => denied.push((step, event)),
         }
@@ -83,26 +84,27 @@ impl<'a> Audit<'a> {
                     outcome: outcome::outcome(step.time, completed)?,
                 },
             }),
-            AuditEvent::DispatchedLate(_) => {}
             // These are about what comes before them, and so find it written.
+            AuditEvent::DispatchedLate(late) => {
+                self.flush(connection).await?;
+                connection.tell(calls::late(self.partition, late)?).await?;
+            }
             AuditEvent::BootOpened(opened) => {
                 self.flush(connection).await?;
-                execute(
-                    connection,
-                    boots::opened(self.partition, step, event.boot, opened),
-                )
-                .await?;
+                connection
+                    .tell(boots::opened(self.partition, step, event.boot, opened))
+                    .await?;
             }
             AuditEvent::BootClosed(closed) => {
                 self.flush(connection).await?;
-                execute_all(connection, boots::closed(self.partition, step, closed)?).await?;
+                tell_all(connection, boots::closed(self.partition, step, closed)?).await?;
             }
         }
         Ok(())
     }
 
     async fn flush(&mut self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-        execute_all(connection, self.seen.take(self.partition)).await?;
+        tell_all(connection, self.seen.take(self.partition)).await?;
         let events = std::mem::take(&mut self.events);
         if events.is_empty() {
             return Ok(());

@@ -66,6 +66,9 @@ pub struct CallRow {
     pub outcome: CallOutcome,
     /// Why, where there is more to say: the fault, who cancelled, the true reason of a refusal.
     pub cause: Option<String>,
+    /// Why it should no longer have left when it did: a pause fell between the last check and the write (`stale` or `revoked`, see
+    /// [`LateCause`](onedoor_model::audit::LateCause)). Whether the tool did its work is not known.
+    pub late: Option<String>,
     /// MCP method, or HTTP method and route.
     pub operation: String,
     /// The server's slug at that time; of a refused call, the name that the caller gave.

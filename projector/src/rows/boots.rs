@@ -10,6 +10,7 @@ use onedoor_model::{
 };
 
 use super::{
+    ask::Question,
     column::{self, Columns},
     statement::{Statement, row},
 };
@@ -27,7 +28,11 @@ struct Last {
 }
 
 impl Seen {
+    /// The end of another boot is no event of the one that tells it: it stands in the other one's partition.
     pub(crate) fn note(&mut self, offset: Offset, event: &Envelope<AuditEvent>) {
+        if matches!(&event.data, AuditEvent::BootClosed(closed) if closed.closed != event.boot) {
+            return;
+        }
         let last = self.0.entry(event.boot).or_insert_with(|| Last {
             source: event.source.clone(),
             seq: event.seq,
@@ -100,12 +105,17 @@ pub(crate) fn closed(
     ])
 }
 
-/// Boots that are not closed, or wrote something after they were; `$1` is left out.
-pub(crate) const OPEN: &str = "SELECT boot_id, source, partition, last_seq FROM boots
-    WHERE boot_id <> $1 AND (closed_offset IS NULL OR last_offset > closed_offset)
-    ORDER BY partition, last_offset";
+/// Boots that are not closed, or wrote something after they were, but for one.
+pub(crate) fn opened_but(boot: BootId) -> Question {
+    let mut question =
+        Question::new("SELECT boot_id, source, partition, last_seq FROM boots WHERE boot_id <> ");
+    question.value(boot.to_string());
+    question
+        .sql(" AND (closed_offset IS NULL OR last_offset > closed_offset) ORDER BY partition, last_offset");
+    question
+}
 
-/// A row of [`OPEN`].
+/// A row of [`opened_but`].
 pub(crate) fn open(row: &impl Columns) -> Result<OpenBoot, sqlx::Error> {
     Ok(OpenBoot {
         boot: column::named(row, "boot_id")?,

@@ -2,14 +2,14 @@
 
 use onedoor_log::Partition;
 use onedoor_model::{
-    audit::{CallDenied, ToolCalled},
+    audit::{CallDenied, DispatchedLate, ToolCalled},
     envelope::Envelope,
     ids::UserId,
 };
 
 use super::{
     column,
-    statement::{Kind, Row, row},
+    statement::{Kind, Row, Statement, row},
     text::indexed,
 };
 use crate::project::Step;
@@ -128,6 +128,14 @@ pub(crate) fn denied<'a, D>(
         no_number,
         no_number,
     ])
+}
+
+/// A call that left although it should not have any more. Its row is there: nothing leaves before its record.
+pub(crate) fn late(partition: Partition, event: &DispatchedLate) -> Result<Statement<'static>, sqlx::Error> {
+    Ok(Statement {
+        sql: "UPDATE calls SET late = $1 WHERE call_id = $2 AND partition = $3 AND stream = 'audit' AND late IS NULL",
+        values: row![column::name(&event.cause)?, event.call.to_string(), partition],
+    })
 }
 
 /// The trace id of a `traceparent` (W3C Trace Context §3.2): 32 lower-case hexadecimal digits, not all 0.

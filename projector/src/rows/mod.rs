@@ -1,5 +1,6 @@
 //! What the tables hold, whichever database keeps them: values, statements in the SQL that both dialects share, and rows read back.
 
+pub(crate) mod ask;
 pub(crate) mod boots;
 pub(crate) mod calls;
 pub(crate) mod column;
@@ -9,8 +10,9 @@ mod history;
 pub(crate) mod offsets;
 pub(crate) mod outcome;
 pub(crate) mod registry;
+pub(crate) mod select;
 pub(crate) mod select_calls;
-pub(crate) mod select_history;
+mod select_history;
 pub(crate) mod state;
 pub(crate) mod statement;
 pub(crate) mod text;

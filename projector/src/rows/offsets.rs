@@ -1,9 +1,10 @@
 //! Where each partition stands, and of which log.
 
 use onedoor_log::{Partition, Stream};
-use onedoor_model::ids::Offset;
+use onedoor_model::ids::{LogId, Offset};
 
 use super::{
+    ask::{Question, Speak},
     column::{self, Columns},
     statement::{Statement, row},
 };
@@ -27,16 +28,14 @@ pub(crate) enum Advance {
 }
 
 /// The log's id, if there is one.
-pub(crate) const LOG: &str = "SELECT log_id FROM meta";
-/// Takes the log's id, unless there is one.
-pub(crate) const ADOPT: &str = "INSERT INTO meta (one, log_id) VALUES (1, $1) ON CONFLICT DO NOTHING";
-/// Makes sure that a partition has an offset to move.
-pub(crate) const ENLIST: &str =
-    "INSERT INTO offsets (stream, partition, next) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING";
-/// The first offset of a partition that is not projected yet.
-pub(crate) const POSITION: &str = "SELECT next FROM offsets WHERE stream = $1 AND partition = $2";
-/// All of them.
-pub(crate) const POSITIONS: &str = "SELECT stream, partition, next FROM offsets ORDER BY stream, partition";
+pub(crate) fn log() -> Question {
+    Question::new("SELECT log_id FROM meta")
+}
+
+/// Where every partition stands.
+pub(crate) fn all() -> Question {
+    Question::new("SELECT stream, partition, next FROM offsets ORDER BY stream, partition")
+}
 
 impl Move {
     /// Moves the offset, and only from where it is thought to stand: no row where it stands elsewhere.
@@ -46,9 +45,61 @@ impl Move {
             values: row![self.next, self.stream.to_string(), self.partition, self.from],
         }
     }
+
+    /// Moves the offset within a transaction: the first thing that is done there.
+    ///
+    /// Only from where it was thought to stand: **this is what keeps a projector that was overtaken, or was thought dead, from writing
+    /// anything**.
+    pub(crate) async fn make(&self, connection: &mut impl Speak) -> Result<Advance, sqlx::Error> {
+        if connection.tell(self.write()).await? > 0 {
+            return Ok(Advance::Done);
+        }
+        let position = position(connection, self.stream, self.partition).await?;
+        Ok(Advance::Elsewhere(position))
+    }
 }
 
-/// The rows of [`POSITIONS`]. Those of a stream that only a later version knows are left out.
+/// Makes sure that a partition has an offset to move, and says where it stands.
+pub(crate) async fn enlist(
+    connection: &mut impl Speak,
+    stream: Stream,
+    partition: Partition,
+) -> Result<Offset, sqlx::Error> {
+    let enlist = Statement {
+        sql: "INSERT INTO offsets (stream, partition, next) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING",
+        values: row![stream.to_string(), partition],
+    };
+    connection.tell(enlist).await?;
+    position(connection, stream, partition).await
+}
+
+/// Takes the log's id, unless there is one, and says which there is.
+pub(crate) async fn adopt(connection: &mut impl Speak, id: LogId) -> Result<LogId, sqlx::Error> {
+    let adopt = Statement {
+        sql: "INSERT INTO meta (one, log_id) VALUES (1, $1) ON CONFLICT DO NOTHING",
+        values: row![id.to_string()],
+    };
+    connection.tell(adopt).await?;
+    let rows = connection.ask(log()).await?;
+    rows.first()
+        .map_or(Err(sqlx::Error::RowNotFound), |row| column::named(row, "log_id"))
+}
+
+/// The first offset of a partition that is not projected yet.
+async fn position(
+    connection: &mut impl Speak,
+    stream: Stream,
+    partition: Partition,
+) -> Result<Offset, sqlx::Error> {
+    let mut question = Question::new("SELECT next FROM offsets WHERE stream = ");
+    question.value(stream.to_string());
+    question.sql(" AND partition = ").value(partition);
+    let rows = connection.ask(question).await?;
+    let next = rows.first().map(|row| column::number(row, "next")).transpose()?;
+    Ok(Offset(next.unwrap_or(0)))
+}
+
+/// The rows of [`all`]. Those of a stream that only a later version knows are left out.
 pub(crate) fn positions(rows: &[impl Columns]) -> Result<Vec<(Stream, Partition, Offset)>, sqlx::Error> {
     let mut positions = Vec::with_capacity(rows.len());
     for row in rows {

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use onedoor_log::Partition;
 use onedoor_model::ids::{Offset, Revision, ServerId};
-use sqlx::{Database, Encode, QueryBuilder, Type};
 
 use super::{
+    ask::Question,
     column::{self, Columns},
     text::indexed,
 };
@@ -17,9 +17,11 @@ use crate::{
 /// Two calls of one millisecond stand in the order of the log. Every order by time is served by an index that ends in it.
 const ORDER: &str = " ORDER BY time DESC, stream DESC, partition DESC, log_offset DESC LIMIT ";
 
-/// The life of the server `$1`, for [`Calls::of_server`].
-pub(crate) const LIFE: &str =
-    "SELECT slug, registered_revision, retired_revision FROM servers WHERE server_id = $1";
+/// By name: a column that a later version adds changes nothing for those who read.
+const SELECT: &str = "SELECT call_id, stream, partition, log_offset, time, trace_id, operation, server_id, slug, version, stage, tool,
+        issuer, tenant, user_id, user_name, client, token_id, required_scope, audience, grants, revision, arguments_size,
+        outcome, cause, ended, duration_us, upstream_us, answer_size, late
+    FROM calls WHERE true";
 
 /// Which rows are a server's. The slug of a server is for life, so that the index on slugs serves both.
 #[derive(Debug)]
@@ -51,7 +53,7 @@ impl Calls {
         }
     }
 
-    /// Those of one server, whose row of [`LIFE`] this is.
+    /// Those of one server, whose row of [`life`] this is.
     pub(crate) fn of_server(id: ServerId, row: &impl Columns) -> Result<Self, sqlx::Error> {
         let life = Life {
             id,
@@ -65,62 +67,81 @@ impl Calls {
     }
 }
 
-/// Asks for one row more than the page holds, to know whether there are more.
-pub(crate) fn statement<DB: Database>(
-    query: &CallQuery,
-    server: Option<&Calls>,
-) -> Result<QueryBuilder<DB>, QueryError>
-where
-    String: for<'q> Encode<'q, DB> + Type<DB>,
-    i64: for<'q> Encode<'q, DB> + Type<DB>,
-{
-    let cursor = query.cursor.as_deref().map(CallCursor::read).transpose()?;
-    let mut sql = QueryBuilder::new("SELECT * FROM calls WHERE true");
-    restrict(&mut sql, query, server, cursor.as_ref());
-    sql.push(ORDER).push_bind(i64::from(query.limit.get()) + 1);
-    Ok(sql)
+/// The life of a server, for [`Calls::of_server`].
+pub(crate) fn life(server: ServerId) -> Question {
+    let mut question =
+        Question::new("SELECT slug, registered_revision, retired_revision FROM servers WHERE server_id = ");
+    question.value(server.to_string());
+    question
 }
 
-fn restrict<DB: Database>(
-    sql: &mut QueryBuilder<DB>,
-    query: &CallQuery,
-    server: Option<&Calls>,
-    cursor: Option<&CallCursor>,
-) where
-    String: for<'q> Encode<'q, DB> + Type<DB>,
-    i64: for<'q> Encode<'q, DB> + Type<DB>,
-{
+/// Asks for one row more than the page holds, to know whether there are more.
+///
+/// A user goes by an id or by a name. Asked for both at once, PostgreSQL may read every call of every day; so they are two
+/// questions, each answered by its index, and then one order.
+pub(crate) fn question(query: &CallQuery, server: Option<&Calls>) -> Result<Question, QueryError> {
+    let cursor = query.cursor.as_deref().map(CallCursor::read).transpose()?;
+    let mut question = Question::new("");
+    let part = |question: &mut Question| {
+        question.sql(SELECT);
+        restrict(question, query, server, cursor.as_ref());
+    };
+    match &query.user {
+        None => part(&mut question),
+        Some(user) => {
+            let user = indexed(user).into_owned();
+            question.sql("SELECT * FROM (SELECT * FROM (");
+            part(&mut question);
+            question.sql(" AND user_id = ").value(user.clone());
+            in_order(&mut question, query);
+            question.sql(") AS by_id UNION ALL SELECT * FROM (");
+            part(&mut question);
+            question.sql(" AND user_name = ").value(user.clone());
+            question
+                .sql(" AND (user_id IS NULL OR user_id <> ")
+                .value(user)
+                .sql(")");
+            in_order(&mut question, query);
+            question.sql(") AS by_name) AS by_either");
+        }
+    }
+    in_order(&mut question, query);
+    Ok(question)
+}
+
+fn in_order(question: &mut Question, query: &CallQuery) {
+    question.sql(ORDER).value(i64::from(query.limit.get()) + 1);
+}
+
+/// All that is asked for, but for the user.
+fn restrict(question: &mut Question, query: &CallQuery, server: Option<&Calls>, cursor: Option<&CallCursor>) {
     let text = |text: &String| indexed(text).into_owned();
     if let Some(calls) = server {
-        sql.push(" AND slug = ").push_bind(text(&calls.slug));
+        question.sql(" AND slug = ").value(text(&calls.slug));
         if let Some(life) = &calls.server {
-            restrict_to_life(sql, life);
+            restrict_to_life(question, life);
         }
     }
     if let Some(tool) = &query.tool {
-        sql.push(" AND tool = ").push_bind(text(tool));
-    }
-    if let Some(user) = &query.user {
-        sql.push(" AND (user_id = ").push_bind(text(user));
-        sql.push(" OR user_name = ").push_bind(text(user)).push(")");
+        question.sql(" AND tool = ").value(text(tool));
     }
     if let Some(client) = &query.client {
-        sql.push(" AND client = ").push_bind(text(client));
+        question.sql(" AND client = ").value(text(client));
     }
     match query.outcome {
         None => {}
         Some(CallOutcome::Open) => {
-            sql.push(" AND outcome IS NULL");
+            question.sql(" AND outcome IS NULL");
         }
         Some(outcome) => {
-            sql.push(" AND outcome = ").push_bind(outcome.as_str().to_owned());
+            question.sql(" AND outcome = ").value(outcome.as_str());
         }
     }
     if let Some(since) = query.since {
-        sql.push(" AND time >= ").push_bind(first_millisecond(since));
+        question.sql(" AND time >= ").value(first_millisecond(since));
     }
     if let Some(until) = query.until {
-        sql.push(" AND time < ").push_bind(first_millisecond(until));
+        question.sql(" AND time < ").value(first_millisecond(until));
     }
     if let Some(CallCursor {
         time,
@@ -130,29 +151,27 @@ fn restrict<DB: Database>(
     }) = cursor
     {
         // Implied by what follows; said for the indexes that know the time only.
-        sql.push(" AND time <= ").push_bind(*time);
-        sql.push(" AND (time, stream, partition, log_offset) < (")
-            .push_bind(*time);
-        sql.push(", ").push_bind(text(stream));
-        sql.push(", ").push_bind(i64::from(*partition));
-        sql.push(", ").push_bind(offset.0.cast_signed()).push(")");
+        question.sql(" AND time <= ").value(*time);
+        question
+            .sql(" AND (time, stream, partition, log_offset) < (")
+            .value(*time);
+        question.sql(", ").value(text(stream));
+        question.sql(", ").value(*partition);
+        question.sql(", ").value(*offset).sql(")");
     }
 }
 
 /// A refused call names its server by slug only, and the revision it was decided on says whose slug it was. It held from the
 /// server's registration on, and no longer from its retirement on.
-fn restrict_to_life<DB: Database>(sql: &mut QueryBuilder<DB>, life: &Life)
-where
-    String: for<'q> Encode<'q, DB> + Type<DB>,
-    i64: for<'q> Encode<'q, DB> + Type<DB>,
-{
-    sql.push(" AND (server_id = ").push_bind(life.id.to_string());
-    sql.push(" OR server_id IS NULL AND revision >= ")
-        .push_bind(life.registered.0.cast_signed());
+fn restrict_to_life(question: &mut Question, life: &Life) {
+    question.sql(" AND (server_id = ").value(life.id.to_string());
+    question
+        .sql(" OR server_id IS NULL AND revision >= ")
+        .value(life.registered);
     if let Some(retired) = life.retired {
-        sql.push(" AND revision < ").push_bind(retired.0.cast_signed());
+        question.sql(" AND revision < ").value(retired);
     }
-    sql.push(")");
+    question.sql(")");
 }
 
 /// The first whole millisecond that is not before `time`: the log's times are whole milliseconds.
@@ -164,7 +183,7 @@ fn first_millisecond(time: Timestamp) -> i64 {
     }
 }
 
-/// The rows of [`statement`], as a page.
+/// The rows of [`question`], as a page.
 pub(crate) fn page(query: &CallQuery, rows: &[impl Columns]) -> Result<Page<CallRow>, sqlx::Error> {
     let rows = rows.iter().map(found).collect::<Result<_, _>>()?;
     let page = Page::of(rows, query.limit.get() as usize, |found: &Found| {
@@ -195,6 +214,7 @@ fn call(row: &impl Columns) -> Result<CallRow, sqlx::Error> {
         call: column::named(row, "call_id")?,
         outcome: column::named_if_any(row, "outcome")?.unwrap_or(CallOutcome::Open),
         cause: row.text_if_any("cause")?,
+        late: row.text_if_any("late")?,
         operation: column::text(row, "operation")?,
         server: row.text_if_any("slug")?,
         server_id: column::named_if_any(row, "server_id")?,

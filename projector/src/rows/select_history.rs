@@ -1,38 +1,38 @@
 //! Asking for histories.
 
 use onedoor_model::ids::{AggregateVersion, Offset};
-use sqlx::{Database, Encode, QueryBuilder, Type};
 
 use super::{
+    ask::Question,
     column::{self, Columns},
-    text::stored,
 };
 use crate::{
     error::QueryError,
     query::{HistoryCursor, HistoryQuery, HistoryRow, Page, ServerSelector},
 };
 
-/// Asks for one row more than the page holds, to know whether there are more.
-pub(crate) fn statement<DB: Database>(query: &HistoryQuery) -> Result<QueryBuilder<DB>, QueryError>
-where
-    String: for<'q> Encode<'q, DB> + Type<DB>,
-    i64: for<'q> Encode<'q, DB> + Type<DB>,
-{
+/// Asks for one row more than the page holds, to know whether there are more. By name: a column that a later version adds changes nothing.
+pub(crate) fn question(query: &HistoryQuery) -> Result<Question, QueryError> {
     let cursor = query.cursor.as_deref().map(HistoryCursor::read).transpose()?;
-    let mut sql = QueryBuilder::new("SELECT * FROM registry_history WHERE ");
+    let mut question = Question::new(
+        "SELECT log_offset, time, kind, aggregate, aggregate_id, server_id, slug, change, actor, reason, command_id, route,
+            expected, verdict, conflict, won
+        FROM registry_history WHERE ",
+    );
     match &query.server {
-        ServerSelector::Id(id) => sql.push("server_id = ").push_bind(id.to_string()),
-        ServerSelector::Slug(slug) => sql.push("slug = ").push_bind(stored(slug).into_owned()),
+        ServerSelector::Id(id) => question.sql("server_id = ").value(id.to_string()),
+        ServerSelector::Slug(slug) => question.sql("slug = ").value(slug.clone()),
     };
     if let Some(HistoryCursor(offset)) = cursor {
-        sql.push(" AND log_offset > ").push_bind(offset.0.cast_signed());
+        question.sql(" AND log_offset > ").value(offset);
     }
-    sql.push(" ORDER BY log_offset LIMIT ")
-        .push_bind(i64::from(query.limit.get()) + 1);
-    Ok(sql)
+    question
+        .sql(" ORDER BY log_offset LIMIT ")
+        .value(i64::from(query.limit.get()) + 1);
+    Ok(question)
 }
 
-/// The rows of [`statement`], as a page.
+/// The rows of [`question`], as a page.
 pub(crate) fn page(query: &HistoryQuery, rows: &[impl Columns]) -> Result<Page<HistoryRow>, sqlx::Error> {
     let rows = rows.iter().map(event).collect::<Result<_, _>>()?;
     Ok(Page::of(rows, query.limit.get() as usize, |row: &HistoryRow| {

@@ -7,6 +7,7 @@ use onedoor_model::{
 };
 
 use super::{
+    ask::Question,
     column::{self, Columns},
     statement::{Statement, row},
 };
@@ -79,7 +80,9 @@ impl Frozen {
     }
 
     /// The row that is kept.
-    pub(crate) const READ: &str = "SELECT revision, record, digest, state FROM registry_state";
+    pub(crate) fn kept() -> Question {
+        Question::new("SELECT revision, record, digest, state FROM registry_state")
+    }
 
     pub(crate) fn read(row: &impl Columns) -> Result<Self, sqlx::Error> {
         Ok(Self {

@@ -8,6 +8,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use futures_util::future::select_all;
 use onedoor_log::{EventLog, Partition, Stream};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use uuid::Uuid;
@@ -17,6 +18,8 @@ use crate::{error::ProjectorError, postgres::LEASE, status::Activity, store::Sto
 
 /// How long to wait before going on after a failure that may pass.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How often it is said again that something is away.
+const REMIND: Duration = Duration::from_mins(1);
 /// How often the active projector says that it is, and the others ask whether there is none.
 const TURN: Duration = Duration::from_millis(250);
 const _: () = assert!(
@@ -27,6 +30,8 @@ const _: () = assert!(
 const LOOK: Duration = Duration::from_secs(1);
 /// How often the days of the audit are looked after.
 const HOUSEKEEPING: Duration = Duration::from_mins(10);
+/// How soon they are looked after again where that failed, as it does while somebody reads a day that is to be dropped.
+const HOUSEKEEPING_AGAIN: Duration = Duration::from_secs(10);
 
 /// Another projector is the active one.
 struct Superseded;
@@ -53,7 +58,9 @@ pub async fn run(
         }
     });
     let halted = shutdown.run_until_cancelled(project).await;
-    if let Err(error) = store.release(me).await {
+    if store.status().activity == Activity::Active
+        && let Err(error) = store.release(me).await
+    {
         warn!(
             error = &error as &dyn std::error::Error,
             "others take over a second later"
@@ -73,6 +80,7 @@ pub async fn run(
 
 /// Ends with what does not pass.
 async fn take_turns(log: &Arc<dyn EventLog>, store: &Store, me: Uuid) -> ProjectorError {
+    let mut said: Option<(String, Instant)> = None;
     loop {
         let error = match take_turn(log, store, me).await {
             Ok(Superseded) => {
@@ -82,8 +90,13 @@ async fn take_turns(log: &Arc<dyn EventLog>, store: &Store, me: Uuid) -> Project
             Err(error) if error.may_pass() => error,
             Err(error) => return error,
         };
-        warn!(error = &error as &dyn std::error::Error, "the projection waits");
-        store.progress.note(Activity::Waiting { reason: told(&error) });
+        let reason = told(&error);
+        let new = |(before, when): &(String, Instant)| *before != reason || when.elapsed() > REMIND;
+        if said.as_ref().is_none_or(new) {
+            warn!(error = &error as &dyn std::error::Error, "the projection waits");
+            said = Some((reason.clone(), Instant::now()));
+        }
+        store.progress.note(Activity::Waiting { reason });
         tokio::time::sleep(PAUSE).await;
     }
 }
@@ -132,7 +145,7 @@ async fn keep_house(store: &Store) -> Infallible {
                     error = &error as &dyn std::error::Error,
                     "the days of the audit were not looked after"
                 );
-                LOOK
+                HOUSEKEEPING_AGAIN
             }
         };
         tokio::time::sleep(pause).await;

@@ -47,29 +47,36 @@ pub(crate) async fn recognise(log: &dyn EventLog, store: &Store) -> Result<Recog
         });
     }
     log.wait_for(REGISTRY, PARTITION, BEGINNING).await?;
-    let kept = kept(log, store).await?;
+    let (kept, diverged) = match store.state().await? {
+        Some(kept) => compared(log, kept).await?,
+        None => (None, None),
+    };
     let found = log_id(log, kept.as_ref()).await?;
     let projected = store.adopt(found).await?;
-    if projected == found {
-        Ok(Recognised { log: found, kept })
-    } else {
-        Err(ProjectorError::ForeignLog { projected, found })
+    match diverged {
+        _ if projected != found => Err(ProjectorError::ForeignLog { projected, found }),
+        Some(revision) => Err(ProjectorError::Diverged { revision }),
+        None => Ok(Recognised { log: found, kept }),
     }
 }
 
-/// The state that was kept, if it is of this log.
-async fn kept(log: &dyn EventLog, store: &Store) -> Result<Option<KeptState>, ProjectorError> {
-    let Some(kept) = store.state().await? else {
-        return Ok(None);
-    };
+/// A kept state, if the log has the event that it has folded last; else where the log has another one. Neither, if the log does not
+/// reach so far: it was cut, which shows.
+async fn compared(
+    log: &dyn EventLog,
+    kept: KeptState,
+) -> Result<(Option<KeptState>, Option<Offset>), ProjectorError> {
     let end = log.bounds(REGISTRY, PARTITION).await?.end;
     let Some(revision) = kept.state.revision().filter(|revision| *revision < end) else {
-        return Ok(None);
+        return Ok((None, None));
     };
     let records = log.read(REGISTRY, PARTITION, revision, 1).await;
     let records = records.map_err(|error| read_error(error, REGISTRY, PARTITION, revision))?;
-    let is_of = records.first().is_some_and(|record| kept.is_of(record));
-    Ok(is_of.then_some(kept))
+    if records.first().is_some_and(|record| kept.is_of(record)) {
+        Ok((Some(kept), None))
+    } else {
+        Ok((None, Some(revision)))
+    }
 }
 
 /// The id that a log begins with, or that its last restore gave it. What a kept state knows is not read again.

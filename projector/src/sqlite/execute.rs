@@ -3,35 +3,41 @@
 use std::borrow::Cow;
 
 use sqlx::{
-    Decode, Row as _, Sqlite, SqliteConnection, TypeInfo as _, ValueRef as _,
-    sqlite::{SqliteQueryResult, SqliteRow, SqliteValueRef},
+    AssertSqlSafe, Decode, Row as _, Sqlite, SqliteConnection, TypeInfo as _, ValueRef as _,
+    query::Query,
+    sqlite::{SqliteArguments, SqliteRow, SqliteValueRef},
 };
 
-use crate::rows::statement::{Statement, Value};
+use crate::rows::{
+    ask::{Question, Speak},
+    statement::{Row, Statement, Value},
+};
 
-pub(super) async fn execute(
-    connection: &mut SqliteConnection,
-    statement: Statement<'_>,
-) -> Result<SqliteQueryResult, sqlx::Error> {
-    let query = sqlx::query(statement.sql);
-    let bound = statement
-        .values
-        .into_iter()
-        .fold(query, |query, value| match value {
-            Value::Text(text) => query.bind(text.map(Cow::into_owned)),
-            Value::Integer(number) => query.bind(number),
-        });
-    bound.execute(connection).await
+impl Speak for SqliteConnection {
+    type Row = SqliteRow;
+
+    async fn ask(&mut self, question: Question) -> Result<Vec<SqliteRow>, sqlx::Error> {
+        let Question { sql, values } = question;
+        bound(sqlx::query(AssertSqlSafe(sql)), values)
+            .fetch_all(self)
+            .await
+    }
+
+    async fn tell(&mut self, statement: Statement<'_>) -> Result<u64, sqlx::Error> {
+        let Statement { sql, values } = statement;
+        let written = bound(sqlx::query(sql), values).execute(self).await?;
+        Ok(written.rows_affected())
+    }
 }
 
-pub(super) async fn execute_all(
-    connection: &mut SqliteConnection,
-    statements: impl IntoIterator<Item = Statement<'_>>,
-) -> Result<(), sqlx::Error> {
-    for statement in statements {
-        execute(connection, statement).await?;
-    }
-    Ok(())
+fn bound<'q>(
+    query: Query<'q, Sqlite, SqliteArguments>,
+    values: Row<'_>,
+) -> Query<'q, Sqlite, SqliteArguments> {
+    values.into_iter().fold(query, |query, value| match value {
+        Value::Text(text) => query.bind(text.map(Cow::into_owned)),
+        Value::Integer(number) => query.bind(number),
+    })
 }
 
 /// The values of a row, in the order of its columns.

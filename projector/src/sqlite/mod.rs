@@ -4,7 +4,6 @@ mod advance;
 mod digest;
 mod execute;
 mod open;
-mod select;
 mod write;
 
 #[cfg(test)]
@@ -13,16 +12,16 @@ mod tests;
 use std::path::Path;
 
 use onedoor_log::{Partition, Stream};
-use onedoor_model::ids::{BootId, LogId, Offset};
-use sqlx::SqlitePool;
+use onedoor_model::ids::{LogId, Offset};
+use sqlx::{SqlitePool, sqlite::SqliteRow};
 
 use crate::{
-    error::{OpenError, QueryError, StoreError},
+    error::{OpenError, StoreError},
     project::Step,
-    query::{CallQuery, CallRow, HistoryQuery, HistoryRow, OpenBoot, Page},
     rows::{
+        ask::{Ask, Question, Speak as _},
         digest::TableDigest,
-        offsets::{Advance, Move},
+        offsets::{self, Advance, Move},
         state::Frozen,
     },
 };
@@ -42,30 +41,6 @@ impl Database {
         Ok(Self { writer, readers })
     }
 
-    pub(crate) async fn positions(&self) -> Result<Vec<(Stream, Partition, Offset)>, StoreError> {
-        Ok(select::positions(&self.readers).await?)
-    }
-
-    pub(crate) async fn log(&self) -> Result<Option<LogId>, StoreError> {
-        Ok(select::log(&self.readers).await?)
-    }
-
-    pub(crate) async fn state(&self) -> Result<Option<Frozen>, StoreError> {
-        Ok(select::state(&self.readers).await?)
-    }
-
-    pub(crate) async fn calls(&self, query: &CallQuery) -> Result<Page<CallRow>, QueryError> {
-        select::calls(&self.readers, query).await
-    }
-
-    pub(crate) async fn history(&self, query: &HistoryQuery) -> Result<Page<HistoryRow>, QueryError> {
-        select::history(&self.readers, query).await
-    }
-
-    pub(crate) async fn open_boots(&self, except: BootId) -> Result<Vec<OpenBoot>, StoreError> {
-        Ok(select::open_boots(&self.readers, except).await?)
-    }
-
     pub(crate) async fn digests(&self) -> Result<Vec<TableDigest>, StoreError> {
         Ok(digest::digests(&self.readers).await?)
     }
@@ -76,11 +51,11 @@ impl Database {
     }
 
     pub(crate) async fn adopt(&self, log: LogId) -> Result<LogId, StoreError> {
-        Ok(advance::adopt(&mut *self.writer.acquire().await?, log).await?)
+        Ok(offsets::adopt(&mut *self.writer.acquire().await?, log).await?)
     }
 
     pub(crate) async fn enlist(&self, stream: Stream, partition: Partition) -> Result<Offset, StoreError> {
-        Ok(advance::enlist(&mut *self.writer.acquire().await?, stream, partition).await?)
+        Ok(offsets::enlist(&mut *self.writer.acquire().await?, stream, partition).await?)
     }
 
     pub(crate) async fn advance(
@@ -90,5 +65,14 @@ impl Database {
         state: Option<&Frozen>,
     ) -> Result<Advance, StoreError> {
         Ok(advance::advance(&self.writer, to, steps, state).await?)
+    }
+}
+
+impl Ask for Database {
+    type Row = SqliteRow;
+
+    async fn ask(&self, question: Question) -> Result<Vec<SqliteRow>, StoreError> {
+        let asked = async { self.readers.acquire().await?.ask(question).await };
+        Ok(Box::pin(asked).await?)
     }
 }

@@ -7,10 +7,10 @@ use onedoor_model::{
 };
 use sqlx::SqliteConnection;
 
-use super::execute::{execute, execute_all};
 use crate::{
     project::{Entry, Step},
     rows::{
+        ask::{Speak as _, tell_all},
         boots::{self, Seen},
         calls, counts, outcome, registry,
         statement::{Statement, row},
@@ -26,12 +26,12 @@ pub(super) async fn write(
     let mut seen = Seen::default();
     for step in steps {
         match &step.entry {
-            Entry::Registry(entry) => execute_all(connection, registry::write(step, entry)?).await?,
+            Entry::Registry(entry) => tell_all(connection, registry::write(step, entry)?).await?,
             Entry::Audit(event) => audit(connection, &mut seen, partition, step, event).await?,
             Entry::Denial(event) => denial(connection, partition, step, event).await?,
         }
     }
-    execute_all(connection, seen.take(partition)).await
+    tell_all(connection, seen.take(partition)).await
 }
 
 async fn audit(
@@ -44,19 +44,19 @@ async fn audit(
     seen.note(step.offset, event);
     match &event.data {
         AuditEvent::BootOpened(opened) => {
-            execute_all(connection, seen.take(partition)).await?;
+            tell_all(connection, seen.take(partition)).await?;
             let opened = boots::opened(partition, step, event.boot, opened);
-            execute(connection, opened).await.map(|_| ())
+            connection.tell(opened).await.map(|_| ())
         }
         AuditEvent::ToolCalled(call) => called(connection, partition, step, event, call).await,
         AuditEvent::ToolCallCompleted(completed) => {
             self::completed(connection, partition, step, completed).await
         }
-        AuditEvent::DispatchedLate(_) => Ok(()),
+        AuditEvent::DispatchedLate(late) => connection.tell(calls::late(partition, late)?).await.map(|_| ()),
         AuditEvent::BootClosed(closed) => {
             // Only then are the boot's earlier events of this batch in the table.
-            execute_all(connection, seen.take(partition)).await?;
-            execute_all(connection, boots::closed(partition, step, closed)?).await
+            tell_all(connection, seen.take(partition)).await?;
+            tell_all(connection, boots::closed(partition, step, closed)?).await
         }
     }
 }
@@ -80,7 +80,7 @@ async fn called(
         WHERE true
         ON CONFLICT (call_id, stream, partition) DO NOTHING";
     let values = calls::called(partition, step, event, call)?;
-    execute(connection, Statement { sql: SQL, values }).await?;
+    connection.tell(Statement { sql: SQL, values }).await?;
     Ok(())
 }
 
@@ -105,9 +105,9 @@ async fn completed(
         sql: SET,
         values: values.clone(),
     };
-    if execute(connection, set).await?.rows_affected() == 0 {
+    if connection.tell(set).await? == 0 {
         values.extend(row![step.offset]);
-        execute(connection, Statement { sql: KEEP, values }).await?;
+        connection.tell(Statement { sql: KEEP, values }).await?;
     }
     Ok(())
 }
@@ -142,6 +142,6 @@ async fn denial(
             (FAILED, counts::failed(partition, step, event, failed))
         }
     };
-    execute(connection, Statement { sql, values }).await?;
+    connection.tell(Statement { sql, values }).await?;
     Ok(())
 }

@@ -3,8 +3,8 @@
 use jiff::{Span, Timestamp};
 use onedoor_log::Stream;
 use onedoor_model::{
-    audit::{Outcome, UpstreamFault},
-    ids::{GrantId, Offset, ServerId},
+    audit::{AuditEvent, CancelCause, DispatchedLate, LateCause, Outcome, UpstreamFault},
+    ids::{CallId, GrantId, Offset, ServerId, UserId},
     registry::{Change, ServerChosen},
 };
 use onedoor_projector::{CallOutcome, CallQuery, CallRow, HistoryQuery, Page, QueryError, ServerSelector};
@@ -12,11 +12,13 @@ use uuid::Uuid;
 
 use crate::{
     scene::{Scene, all, limit, of},
-    support::{Engine, P0},
+    support::{Engine, P0, called},
 };
 
 on_both! {
     a_row_says_who_called_what_and_how_it_ended,
+    a_call_that_left_late_says_so,
+    a_user_whose_name_is_an_id_is_found_once,
     every_filter_finds_its_calls_and_no_others,
     a_range_holds_its_beginning_and_not_its_end,
     pages_follow_each_other,
@@ -45,6 +47,7 @@ async fn a_row_says_who_called_what_and_how_it_ended(engine: Engine) {
             call,
             outcome: CallOutcome::UpstreamError,
             cause: Some("status".to_owned()),
+            late: None,
             operation: "tools/call".to_owned(),
             server: Some("finance".to_owned()),
             server_id: Some(server),
@@ -73,6 +76,55 @@ async fn a_row_says_who_called_what_and_how_it_ended(engine: Engine) {
     assert_eq!(json["time"], format!("{:.3}", row.time));
     assert_eq!(json["userName"], "ada");
     assert_eq!(serde_json::from_value::<CallRow>(json).unwrap(), row);
+}
+
+async fn a_call_that_left_late_says_so(engine: Engine) {
+    let mut scene = Scene::new(engine).await;
+    let server = ServerId(Uuid::now_v7());
+    let call = scene.writer.call(server, "finance", "pay", "ada").await;
+    scene.calls(all()).await;
+    let other = scene.writer.call(server, "finance", "pay", "ada").await;
+    for pause_us in [1_500_000, 2_000_000] {
+        let late = DispatchedLate {
+            call,
+            cause: LateCause::Stale,
+            pause_us,
+        };
+        scene.writer.audit(AuditEvent::DispatchedLate(late)).await;
+    }
+    scene
+        .writer
+        .complete(call, Outcome::Cancelled(CancelCause::Revoked))
+        .await;
+    let rows = scene.calls(all()).await;
+    let late: Vec<_> = rows.iter().map(|row| (row.call, row.late.as_deref())).collect();
+    assert_eq!(late, [(other, None), (call, Some("stale"))]);
+    assert_eq!(rows[1].outcome, CallOutcome::Cancelled);
+}
+
+async fn a_user_whose_name_is_an_id_is_found_once(engine: Engine) {
+    let mut scene = Scene::new(engine).await;
+    let server = ServerId(Uuid::now_v7());
+    let mut made = Vec::new();
+    for (id, user_name) in [("ada", "ada"), ("bob", "ada"), ("ada", "bob"), ("bob", "bob")] {
+        let call = CallId(Uuid::now_v7());
+        let mut event = called(call, server, "finance", "pay", user_name);
+        if let AuditEvent::ToolCalled(call) = &mut event {
+            call.caller.user = Some(UserId::new(id).unwrap());
+        }
+        scene.writer.audit(event).await;
+        made.insert(0, call);
+    }
+    let user = CallQuery {
+        user: Some("ada".to_owned()),
+        ..all()
+    };
+    assert_eq!(scene.found(user.clone()).await, made[1..]);
+    let page = CallQuery {
+        limit: limit(2),
+        ..user
+    };
+    assert_eq!(scene.found(page).await, made[1..3]);
 }
 
 async fn every_filter_finds_its_calls_and_no_others(engine: Engine) {

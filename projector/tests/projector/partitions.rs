@@ -18,6 +18,7 @@ use crate::{
 
 on_both! {
     each_partition_is_followed_on_its_own,
+    who_closes_another_boot_has_no_boot_in_its_partition,
 }
 
 const PARTITIONS: u32 = 3;
@@ -124,5 +125,26 @@ async fn each_partition_is_followed_on_its_own(engine: Engine) {
         [CallOutcome::Succeeded, CallOutcome::Unknown, CallOutcome::Open].map(count),
         [6, 2, 1]
     );
+    projector.stop().await.unwrap();
+}
+
+/// The end of a dead boot stands in that one's partition, but is an event of the boot that found it dead.
+async fn who_closes_another_boot_has_no_boot_in_its_partition(engine: Engine) {
+    let logs = [memory().await, memory().await, memory().await];
+    let log: Arc<dyn EventLog> = Arc::new(Partitioned(logs.to_vec()));
+    Writer::begin(&logs[0]).await;
+    let mut dead = Writer::new(&logs[0], "replica-1");
+    dead.open().await;
+    let mut living = Writer::new(&logs[1], "replica-2");
+    living.open().await;
+    living.log = Arc::clone(&logs[0]);
+    let closed = living.close(dead.boot, BootEnd::Died).await;
+    living.log = Arc::clone(&logs[1]);
+    let drained = living.close(living.boot, BootEnd::Drained).await;
+    let room = Room::new(engine).await;
+    let projector = Projector::start(&log, &room.store);
+    soon(room.store.reached(Stream::Audit, Partition(0), closed)).await;
+    soon(room.store.reached(Stream::Audit, Partition(1), drained)).await;
+    assert_eq!(room.store.open_boots(BootId(Uuid::now_v7())).await.unwrap(), []);
     projector.stop().await.unwrap();
 }

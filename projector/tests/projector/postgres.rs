@@ -1,7 +1,12 @@
 //! What is so in PostgreSQL only: tables that somebody else makes, days, a database that goes away.
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::{
+    num::NonZeroU32,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use onedoor_log::{EventLog, Stream};
 use onedoor_model::{
@@ -9,7 +14,8 @@ use onedoor_model::{
     ids::{CallId, Offset, ServerId},
 };
 use onedoor_projector::{
-    Activity, CallOutcome, CallQuery, Place, PostgresOptions, ProjectorError, QueryError, Store, StoreError,
+    Activity, CallOutcome, CallQuery, HistoryQuery, Place, PostgresOptions, ProjectorError, QueryError,
+    Store, StoreError,
 };
 use uuid::Uuid;
 
@@ -204,6 +210,167 @@ async fn days_that_are_kept_no_longer_go_and_that_is_noted() {
     assert_eq!(report.differing, []);
     assert!(report.swapped);
     assert_eq!(ids(&room.store).await.len(), 4);
+
+    // What is to be kept longer from now on comes back where that is wanted.
+    let longer = PostgresOptions {
+        keep_days: None,
+        ..room.schema().clone()
+    };
+    let report = onedoor_projector::rebuild(dated, &longer, onedoor_projector::Differing::Adopt, |_| {})
+        .await
+        .unwrap();
+    assert!(report.swapped);
+    assert_eq!(ids(&room.store).await.len(), 8);
+}
+
+/// The log's clock may be wrong by any amount.
+#[tokio::test]
+async fn no_time_stops_the_projection() {
+    const TIMES: [i64; 5] = [-70_000_000_000_000, -1, 0, 4_102_444_800_000, 253_402_207_200_000];
+    let log = memory().await;
+    let mut writer = Writer::begin(&log).await;
+    for _ in TIMES {
+        writer
+            .call(ServerId(Uuid::now_v7()), "finance", "pay", "ada")
+            .await;
+        writer.deny("finance", "pay", "eve", 1).await;
+    }
+    let dated = Paced::dated(&log, |_, offset| {
+        let time = TIMES[usize::try_from(offset.0).unwrap()];
+        Timestamp::from_millisecond(time).unwrap()
+    });
+    let room = Room::of(Engine::Postgres, &dated).await;
+    let sqlite = Room::of(Engine::Sqlite, &dated).await;
+    let times = |store: Store| async move {
+        let calls = store.calls(&all()).await.unwrap().items;
+        let times = calls.into_iter().map(|call| call.time.as_millisecond());
+        times.collect::<Vec<_>>()
+    };
+    let mut expected: Vec<i64> = TIMES.into_iter().rev().flat_map(|time| [time, time]).collect();
+    assert_eq!(times(room.store.clone()).await, expected);
+    assert_eq!(times(sqlite.store.clone()).await, expected);
+    assert_eq!(
+        room.store.digest().await.unwrap(),
+        sqlite.store.digest().await.unwrap()
+    );
+
+    // All of these days are past or to come: those that are past go.
+    let mut ground = Ground::new(Engine::Postgres);
+    let Place::Postgres(options) = &mut ground.place else {
+        unreachable!();
+    };
+    options.keep_days = NonZeroU32::new(4);
+    let room = Room::on(ground).await;
+    for _ in 0..2 {
+        let projector = Projector::start(&dated, &room.store);
+        caught_up(&dated, &room.store).await;
+        let dropped = async {
+            while room.store.status().activity.as_str() != "active" {
+                tokio::task::yield_now().await;
+            }
+        };
+        soon(dropped).await;
+        projector.stop().await.unwrap();
+    }
+    let projector = Projector::start(&dated, &room.store);
+    expected.truncate(4);
+    let left = async {
+        while times(room.store.clone()).await != expected {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(left).await;
+    projector.stop().await.unwrap();
+}
+
+/// The projector is updated first, while older gateways read: a column more changes nothing for them.
+#[tokio::test]
+async fn who_reads_notices_nothing_of_a_new_column() {
+    let log = memory().await;
+    let mut writer = Writer::begin(&log).await;
+    story::registry(&mut writer).await;
+    story::traffic(&mut writer, &mut Writer::new(&log, "replica-2"), 1).await;
+    let room = Room::of(Engine::Postgres, &log).await;
+    let history = HistoryQuery {
+        server: "finance".parse().unwrap(),
+        limit: NonZeroU32::MIN,
+        cursor: None,
+    };
+    // So often that every connection there is has prepared each query.
+    let read = async || {
+        let mut answers = Vec::new();
+        for _ in 0..20 {
+            let calls = room.store.calls(&all()).await.unwrap();
+            answers.push((calls, room.store.history(&history).await.unwrap()));
+        }
+        answers
+    };
+    let before = read().await;
+    for table in ["calls", "registry_history", "boots", "offsets", "registry_state"] {
+        room.execute(&format!("ALTER TABLE {table} ADD COLUMN later TEXT"))
+            .await;
+    }
+    assert_eq!(read().await, before);
+}
+
+/// As `docs/replicas.md` has it.
+#[tokio::test]
+async fn a_gateway_needs_a_role_that_only_reads_and_a_rebuild_leaves_it_that() {
+    let log = memory().await;
+    let mut writer = Writer::begin(&log).await;
+    story::registry(&mut writer).await;
+    let room = Room::new(Engine::Postgres).await;
+    let role = format!("r{}", Uuid::new_v4().simple());
+    room.execute(&format!(
+        "CREATE ROLE {role} LOGIN;
+         ALTER DEFAULT PRIVILEGES GRANT USAGE ON SCHEMAS TO {role};
+         ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO {role};"
+    ))
+    .await;
+    let projector = Projector::start(&log, &room.store);
+    caught_up(&log, &room.store).await;
+    let mut options = room.schema().clone();
+    options.url.set_username(&role).unwrap();
+    let reader = Store::open(options).await.unwrap();
+    let mut answers = Vec::new();
+    for _ in 0..2 {
+        story::traffic(&mut writer, &mut Writer::new(&log, "replica-2"), 1).await;
+        caught_up(&log, &reader).await;
+        answers.push(reader.calls(&all()).await.unwrap().items.len());
+        reader.state().await.unwrap();
+        reader.log().await.unwrap();
+        reader.open_boots(writer.boot).await.unwrap();
+        assert_eq!(reader.digest().await.unwrap(), room.store.digest().await.unwrap());
+        let report = onedoor_projector::rebuild(
+            Arc::clone(&log),
+            room.schema(),
+            onedoor_projector::Differing::Keep,
+            |_| {},
+        );
+        assert!(soon(report).await.unwrap().swapped);
+    }
+    assert!(answers[0] < answers[1], "{answers:?}");
+    let refused = Projector::start(&log, &reader).end().await.unwrap_err();
+    assert!(refused.to_string().contains("cannot write"), "{refused:?}");
+    projector.stop().await.unwrap();
+    reader.close().await;
+    room.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}"))
+        .await;
+}
+
+/// A database that takes connections and says nothing: nobody waits for others to have waited.
+#[tokio::test]
+async fn a_silent_database_keeps_all_who_ask_waiting_equally_long() {
+    let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let url = format!("postgres://onedoor@127.0.0.1:{port}/onedoor");
+    let store = Store::open(PostgresOptions::new(url.parse().unwrap()))
+        .await
+        .unwrap();
+    let asked = Instant::now();
+    let questions = join_all((0..4).map(|_| store.positions())).await;
+    assert!(questions.into_iter().all(|answer| answer.unwrap_err().may_pass()));
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
 }
 
 /// Names that callers send are recorded, whatever is in them, and stop nothing.

@@ -16,6 +16,7 @@ on_both! {
     another_log_is_refused,
     a_log_that_was_made_anew_is_refused,
     a_log_that_was_cut_is_refused,
+    a_log_that_was_written_on_from_a_copy_is_refused,
     a_log_that_begins_with_something_else_is_refused,
     an_event_that_is_not_understood_stops_everything,
     bytes_that_are_no_event_stop_everything,
@@ -91,6 +92,45 @@ async fn a_log_that_was_cut_is_refused(engine: Engine) {
         );
         assert!(error.to_string().contains("Restore it"), "{error}");
     }
+}
+
+/// The log was put back from a copy of before, and has other events since: as many, and under the same id.
+async fn a_log_that_was_written_on_from_a_copy_is_refused(engine: Engine) {
+    let log = memory().await;
+    let mut writer = Writer::begin(&log).await;
+    let copied = log.read(Stream::Registry, P0, Offset(0), 1).await.unwrap();
+    let copy = memory().await;
+    copy.append(Stream::Registry, P0, vec![copied[0].bytes.clone()])
+        .await
+        .unwrap();
+    writer.register("finance").await;
+    let room = Room::new(engine).await;
+    let projector = Projector::start(&log, &room.store);
+    let kept = async {
+        // There may be no tables yet.
+        while !matches!(room.store.state().await, Ok(Some(kept)) if kept.state.revision() == Some(Offset(1)))
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(kept).await;
+    projector.stop().await.unwrap();
+
+    let mut writer = Writer::new(&copy, "replica-2");
+    writer.register("fraud").await;
+    writer.register("hr").await;
+    let error = refused(&copy, &room.store).await;
+    assert!(
+        matches!(error, ProjectorError::Diverged { revision: Offset(1) }),
+        "{error:?}"
+    );
+    assert_eq!(
+        room.store.position(Stream::Registry, P0).await.unwrap(),
+        Offset(2)
+    );
+    let projector = Projector::start(&log, &room.store);
+    caught_up(&log, &room.store).await;
+    projector.stop().await.unwrap();
 }
 
 async fn a_log_that_begins_with_something_else_is_refused(engine: Engine) {

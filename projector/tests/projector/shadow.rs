@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use onedoor_log::{EventLog, Options, Stream};
 use onedoor_model::ids::Offset;
-use onedoor_projector::{Differing, Rebuild, RebuildError, Report, TableReport, rebuild};
+use onedoor_projector::{Differing, Rebuild, RebuildError, Report, StoreError, TableReport, rebuild};
 use sqlx::{AssertSqlSafe, Connection as _};
 
 use crate::{
@@ -135,6 +136,80 @@ async fn what_the_log_no_longer_holds_is_taken_over() {
         room.rows(keyless).await.is_empty(),
         "none of it would be there twice"
     );
+}
+
+/// A rebuild takes its time, and the log goes on dropping denials meanwhile.
+#[tokio::test]
+async fn what_the_log_drops_during_the_rebuild_is_taken_over_too() {
+    let options = Options {
+        denials_bytes: 20_000,
+        ..Options::default()
+    };
+    let log = onedoor_log::open_with("memory://", options).await.unwrap();
+    let mut writer = tell(&log).await;
+    let first = async || log.bounds(Stream::Denials, P0).await.unwrap().first;
+    while first().await < Offset(5) {
+        writer.deny("finance", "pay", "eve", 1).await;
+    }
+    let room = Room::of(Engine::Postgres, &log).await;
+    let (before, known) = (room.store.digest().await.unwrap(), first().await);
+    let mut begun = false;
+    let building = rebuild(Arc::clone(&log), room.schema(), Differing::Keep, |_| {
+        if !std::mem::replace(&mut begun, true) {
+            // In memory, nothing of it waits.
+            for _ in 0..10 {
+                writer.deny("finance", "pay", "eve", 1).now_or_never().unwrap();
+            }
+        }
+    });
+    let report = soon(building).await.unwrap();
+    assert!(first().await > known, "some were dropped");
+    assert_eq!((&report.differing[..], report.swapped), (&[][..], true));
+    assert_eq!(room.store.digest().await.unwrap(), before);
+}
+
+/// What a newer version made is not replaced by what this one makes, and what an older one made is brought up to date.
+#[tokio::test]
+async fn tables_of_another_version_are_not_replaced() {
+    let log = memory().await;
+    tell(&log).await;
+    let room = Room::of(Engine::Postgres, &log).await;
+    room.execute(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+         VALUES (9999, 'later', true, '', 0)",
+    )
+    .await;
+    let report = rebuild(Arc::clone(&log), room.schema(), Differing::Adopt, |_| {}).await;
+    assert!(
+        matches!(report, Err(RebuildError::Store(StoreError::OtherVersion { .. }))),
+        "{report:?}"
+    );
+    let newer = "SELECT version::text FROM _sqlx_migrations WHERE version = 9999";
+    assert_eq!(room.rows(newer).await.len(), 1);
+}
+
+/// It says why, leaves nothing over, and the live one goes on.
+#[tokio::test]
+async fn a_rebuild_that_fails_leaves_everything_as_it_was() {
+    let log = memory().await;
+    let mut writer = tell(&log).await;
+    let room = Room::of(Engine::Postgres, &log).await;
+    let before = room.store.digest().await.unwrap();
+    // It fails when all is compared, while the live one stands still.
+    room.execute("ALTER TABLE early_outcomes RENAME TO gone").await;
+    let report = rebuild(Arc::clone(&log), room.schema(), Differing::Keep, |_| {}).await;
+    let Err(RebuildError::Store(StoreError::Database(error))) = report else {
+        panic!("{report:?}");
+    };
+    assert!(error.to_string().contains("early_outcomes"), "{error}");
+    let schemas = "SELECT nspname::text FROM pg_namespace WHERE nspname LIKE current_schema() || '_%'";
+    assert!(room.rows(schemas).await.is_empty(), "nothing is left over");
+    room.execute("ALTER TABLE gone RENAME TO early_outcomes").await;
+    assert_eq!(room.store.digest().await.unwrap(), before);
+    story::traffic(&mut writer, &mut Writer::new(&log, "replica-2"), 1).await;
+    let projector = Projector::start(&log, &room.store);
+    caught_up(&log, &room.store).await;
+    projector.stop().await.unwrap();
 }
 
 /// A log that was made again from a backup: its projection is one of another log, and of events that are lost.

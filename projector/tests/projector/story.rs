@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use onedoor_log::Stream;
 use onedoor_model::{
     audit::{
-        AuthenticationsFailed, BootEnd, CancelCause, DenialEvent, DenialsCounted, NotDispatchedReason,
-        Outcome, UpstreamFault,
+        AuditEvent, AuthenticationsFailed, BootEnd, CancelCause, DenialEvent, DenialsCounted, DispatchedLate,
+        LateCause, NotDispatchedReason, Outcome, UpstreamFault,
     },
     ids::{
         BlockId, BootId, CallId, ClientId, GrantId, GroupId, ServerId, TenantId, ToolName, UserId,
@@ -211,6 +211,15 @@ pub(crate) async fn traffic(writer: &mut Writer, dead: &mut Writer, rounds: u32)
         let outcome = outcomes[round as usize % outcomes.len()];
         let call = writer.call(server, "finance", "get_balance", "ada").await;
         dead.call(server, "finance", "pay", "bob").await;
+        if round == 1 {
+            let late = DispatchedLate {
+                call,
+                cause: LateCause::Stale,
+                pause_us: 1_500_000,
+            };
+            let late = writer.audit(AuditEvent::DispatchedLate(late)).await;
+            writer.again(Stream::Audit, late).await;
+        }
         let first = writer.complete(call, outcome).await;
         writer.complete(call, Outcome::TimedOut).await;
         writer.again(Stream::Audit, first).await;

@@ -28,6 +28,9 @@ pub(crate) struct CallView {
     /// Why, where there is more to say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// Why it should no longer have left when it did: `stale` or `revoked`. Whether the tool did its work is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub late: Option<String>,
     /// MCP method, or HTTP method and route.
     pub operation: String,
     /// The server's slug at that time; of a refused call, the name that the caller gave.
@@ -107,6 +110,7 @@ impl CallView {
             call: row.call.to_string(),
             outcome: row.outcome.to_string(),
             cause: row.cause,
+            late: row.late,
             operation: row.operation,
             server: row.server,
             server_id: row.server_id.map(|id| id.to_string()),

@@ -1,6 +1,7 @@
 //! What holds for every answer.
 
 use http::StatusCode;
+use serde_json::json;
 
 use crate::world::{World, manifest};
 
@@ -146,17 +147,45 @@ async fn the_trace_of_a_request_goes_with_its_event() {
 #[tokio::test]
 async fn a_log_that_takes_nothing_is_told() {
     let world = World::new().await;
-    world.register("finance", "team-a").await;
-    let disable = || world.admin("POST", "/servers/finance/disable").key("k1");
+    let version = world.register("finance", "team-a").await;
+    let approve = || {
+        world
+            .admin("POST", "/servers/finance/approve")
+            .key("k1")
+            .if_match(version)
+    };
     world.log.refuse(true);
-    let answer = disable().send().await;
+    let answer = approve().send().await;
     answer.problem(StatusCode::SERVICE_UNAVAILABLE, "log_unavailable");
     assert_eq!(answer.header("retry-after"), Some("1"));
     // The same command works once the log takes it.
     world.log.refuse(false);
-    let answer = disable().send().await;
+    let answer = approve().send().await;
     answer.expect(StatusCode::OK);
     assert_eq!(answer.header("idempotent-replayed"), None);
+}
+
+#[tokio::test]
+async fn what_takes_away_is_in_force_before_the_registry_has_it() {
+    let world = World::new().await;
+    world.register("finance", "team-a").await;
+    let disable = || world.admin("POST", "/servers/finance/disable").key("k1");
+    let is_disabled = || {
+        let snapshot = world.registry.snapshot();
+        snapshot.server("finance").unwrap().disabled.is_some()
+    };
+    world.log.refuse(true);
+    let answer = disable().send().await;
+    answer.problem(StatusCode::SERVICE_UNAVAILABLE, "held");
+    assert!(is_disabled());
+    world.log.refuse(false);
+    let answer = disable().send().await;
+    let enforced = &answer.expect(StatusCode::OK)["enforced"];
+    assert_eq!(
+        (&enforced["confirmed"], &enforced["expired"]),
+        (&json!(["test"]), &json!([]))
+    );
+    assert_eq!(enforced["revision"], answer.revision());
 }
 
 #[tokio::test]

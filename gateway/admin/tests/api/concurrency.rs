@@ -1,5 +1,7 @@
 //! Who wins.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use http::StatusCode;
 use serde_json::json;
@@ -106,6 +108,43 @@ async fn what_gives_must_name_a_version() {
         .send()
         .await;
     weak.problem(StatusCode::BAD_REQUEST, "request_invalid");
+}
+
+/// It may have been read at another replica, which is ahead.
+#[tokio::test]
+async fn a_command_waits_for_the_version_that_it_is_given_for() {
+    let world = World::new().await;
+    let version = world.register("finance", "team-a").await;
+    let next = world.revision().next();
+    world.log.hold();
+    let update = world
+        .admin("PUT", "/servers/finance")
+        .if_match(version)
+        .json(&manifest("finance", "team-a"))
+        .send();
+    let approve = async {
+        let approve = world
+            .admin("POST", "/servers/finance/approve")
+            .if_match(next.0)
+            .send();
+        tokio::pin!(approve);
+        let early = tokio::time::timeout(Duration::from_millis(200), &mut approve).await;
+        world.log.release();
+        match early {
+            Ok(answer) => answer,
+            Err(_) => approve.await,
+        }
+    };
+    let (updated, approved) = futures_util::join!(update, approve);
+    assert_eq!(updated.revision(), next.0);
+    approved.expect(StatusCode::OK);
+    // One that never comes is not waited for for ever.
+    let never = world
+        .admin("POST", "/servers/finance/approve")
+        .if_match(1_000_000)
+        .send()
+        .await;
+    never.problem(StatusCode::CONFLICT, "version_passed");
 }
 
 #[tokio::test]

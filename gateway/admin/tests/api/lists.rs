@@ -1,9 +1,9 @@
 //! Lists, queries, and reads at a revision.
 
 use http::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::world::{World, grant};
+use crate::world::{PATIENCE, World, grant};
 
 /// Every page of a list, by what names its entries.
 async fn pages(world: &World, path: &str, list: &str, name: &str) -> Vec<Vec<Value>> {
@@ -187,4 +187,39 @@ async fn a_revision_that_does_not_come_is_not_waited_for_forever() {
         assert_eq!(answer.header("retry-after"), Some("1"));
     }
     assert_eq!(servers.value()["revision"], reached.0);
+}
+
+#[tokio::test]
+async fn the_replicas_are_told_as_the_one_sees_them_that_answers() {
+    let world = World::new().await;
+    world.register("finance", "team-a").await;
+    let disabled = world.admin("POST", "/servers/finance/disable").send().await;
+    let revision = disabled.revision();
+    let up_to_date = async {
+        loop {
+            let told = world
+                .admin("GET", "/replicas")
+                .send()
+                .await
+                .expect(StatusCode::OK);
+            if told["replicas"][0]["revision"] == revision {
+                break told;
+            }
+        }
+    };
+    let told = tokio::time::timeout(PATIENCE, up_to_date).await.unwrap();
+    assert_eq!(told["registryEnd"], revision + 1);
+    assert_eq!(told["replicas"].as_array().unwrap().len(), 1);
+    let replica = &told["replicas"][0];
+    for (member, value) in [
+        ("replica", json!("test")),
+        ("answers", json!(true)),
+        ("status", json!("serving")),
+        ("lag", json!(0)),
+        ("oldestHold", Value::Null),
+    ] {
+        assert_eq!(replica[member], value, "{member}: {told}");
+    }
+    let lease = replica["leaseMs"].as_u64().unwrap();
+    assert!((1..=700).contains(&lease), "{told}");
 }
