@@ -26,7 +26,7 @@ use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    audit::{Denials, Recorder},
+    audit::{Denials, Recorder, Room},
     challenge::Unauthenticated,
     eras::KnownEras,
     mcp::{InFlight, Parked, SpentIds, Targets},
@@ -40,7 +40,7 @@ use crate::{
     upstream::Upstreams,
 };
 
-/// Requests that may wait for the lease at once; more are refused. Calls that have room to be recorded are counted there.
+/// Requests that may wait at once for the lease, or for room to be recorded; more are refused. Calls that have room are counted there.
 pub(crate) const WAITING: usize = 1_024;
 
 /// How long a request waits for the lease before it is refused: as long as a call may to a server that names no time-outs.
@@ -52,7 +52,7 @@ pub(crate) struct Door {
     pub(crate) registry: Arc<Registry>,
     /// The replica's lease: nothing is dispatched, or answered of the registry, without it.
     pub(crate) control: Arc<Control>,
-    /// Leave to wait for the lease.
+    /// Leave to wait for the lease, or for room to be recorded.
     pub(crate) waiting: Semaphore,
     pub(crate) recorder: Recorder,
     pub(crate) denials: Arc<Denials>,
@@ -133,6 +133,21 @@ impl Door {
                 served.map_err(|_| Reason::Stale)
             }
         }
+    }
+
+    /// Room to record a call. The caller bounds the wait by the call's deadline.
+    ///
+    /// # Errors
+    /// [`Reason::Overloaded`] where too many wait, [`Reason::AuditUnavailable`]
+    pub(crate) async fn room(&self) -> Result<Room, Reason> {
+        if let Some(room) = self.recorder.room() {
+            return Ok(room);
+        }
+        let _waits = self.waiting.try_acquire().map_err(|_| Reason::Overloaded)?;
+        self.recorder
+            .reserve()
+            .await
+            .map_err(|_| Reason::AuditUnavailable)
     }
 
     /// Who calls. A failure is counted by source network.

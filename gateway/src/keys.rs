@@ -67,7 +67,7 @@ impl Keys {
     /// # Errors
     /// [`KeysError`]
     pub fn load(folder: &Path) -> Result<Self, KeysError> {
-        match missing(folder) {
+        match missing(folder)? {
             missing if missing.is_empty() => Self::load_or_create(folder),
             missing => Err(KeysError::Missing {
                 folder: folder.to_owned(),
@@ -107,7 +107,7 @@ impl Keys {
             .mode(0o700)
             .create(folder)
             .map_err(failed)?;
-        let missing = missing(folder);
+        let missing = missing(folder)?;
         if !missing.is_empty() && missing.len() < FILES.len() {
             return Err(KeysError::Missing {
                 folder: folder.to_owned(),
@@ -119,9 +119,18 @@ impl Keys {
     }
 }
 
-fn missing(folder: &Path) -> Vec<&'static str> {
-    let files = FILES.into_iter();
-    files.filter(|name| !folder.join(name).exists()).collect()
+/// Which keys are not there. What may not be looked at is not missing.
+fn missing(folder: &Path) -> Result<Vec<&'static str>, KeyError> {
+    let mut missing = Vec::new();
+    for name in FILES {
+        let path = folder.join(name);
+        match path.try_exists() {
+            Ok(true) => {}
+            Ok(false) => missing.push(name),
+            Err(source) => return Err(KeyError::File { path, source }),
+        }
+    }
+    Ok(missing)
 }
 
 /// A random key of 32 bytes, kept in a file for its owner alone.
@@ -180,6 +189,18 @@ mod tests {
             let mode = keys.join(name).metadata().unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600, "{name}");
         }
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_is_not_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let no_folder = folder.path().join("file");
+        fs::write(&no_folder, b"").unwrap();
+        let refused = Keys::load(&no_folder).unwrap_err();
+        assert!(
+            matches!(refused, KeysError::Key(KeyError::File { .. })),
+            "{refused:?}"
+        );
     }
 
     #[test]

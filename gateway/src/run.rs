@@ -1,5 +1,8 @@
 //! Opening a gateway, serving with it, and letting it drain.
 
+#[cfg(test)]
+mod tests;
+
 use std::{sync::Arc, time::Duration};
 
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -42,8 +45,11 @@ const PROJECTION: Duration = Duration::from_secs(5);
 /// How long a replica may take to join the others before that is worth a word.
 const JOINING: Duration = Duration::from_secs(10);
 
-/// How long outcomes of cut calls may take to be recorded.
+/// How long calls that were cut may take to end.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// How long the log may take to take the last events. What it has not taken by then, whoever closes the boot makes up for.
+const LAST_EVENTS: Duration = Duration::from_secs(10);
 
 /// What a gateway needs to start. Everything else is in the registry.
 #[derive(Debug)]
@@ -172,10 +178,9 @@ impl Gateway {
             () = lease(&control) => {}
             ended = &mut follower => return Err(ended.map_or(GatewayError::Task, GatewayError::Lease)),
         }
-        let before = log.bounds(Stream::Audit, Partition(0)).await?.end;
         recorder.open_boot().await?;
         if config.alone {
-            bury_all(&recorder, &store, boot.id, before).await?;
+            bury_all(&recorder, &store, &*log, boot.id).await?;
         }
         let (tasks, draining) = (TaskTracker::new(), CancellationToken::new());
         let door = Door {
@@ -331,15 +336,27 @@ impl Gateway {
         self.door.draining.cancel();
         self.door.tasks.close();
         let _ = tokio::time::timeout(LAST_WORDS, self.door.tasks.wait()).await;
-        if ended.is_ok() {
-            self.door.recorder.close_own_boot().await?;
-        }
+        let recorded = tokio::time::timeout(LAST_EVENTS, self.record_the_end(ended.is_ok())).await;
         self.door.traces.flush().await;
         self.stop_denials.cancel();
-        let _ = self.denials.await;
+        let _ = tokio::time::timeout(LAST_EVENTS, self.denials).await;
         self.follower.abort();
         self.recorder.abort();
-        ended
+        ended.and(
+            recorded
+                .unwrap_or(Err(AuditUnavailable))
+                .map_err(GatewayError::from),
+        )
+    }
+
+    /// Waits until the log has every outcome, and the boot's end where it drained.
+    async fn record_the_end(&self, drained: bool) -> Result<(), AuditUnavailable> {
+        if drained {
+            self.door.recorder.close_own_boot().await
+        } else {
+            self.door.recorder.settled().await;
+            Ok(())
+        }
     }
 
     /// Completes when a task has ended that serving depends on.
@@ -387,14 +404,15 @@ async fn lease(control: &Control) {
 async fn bury_all(
     recorder: &Recorder,
     store: &Store,
+    log: &dyn EventLog,
     own: BootId,
-    before: Offset,
 ) -> Result<(), GatewayError> {
-    if let Some(last) = before.0.checked_sub(1) {
+    let end = log.bounds(Stream::Audit, Partition(0)).await?.end;
+    if let Some(last) = end.0.checked_sub(1) {
         store.reached(Stream::Audit, Partition(0), Offset(last)).await;
     }
     for dead in store.open_boots(own).await? {
-        recorder.close_boot(dead.boot).await?;
+        recorder.close_dead_boot(dead.boot, dead.partition).await?;
         tracing::warn!(boot = %dead.boot, "closed a boot that had died; its open calls ended as unknown");
     }
     Ok(())

@@ -1,10 +1,14 @@
 //! Closing boots that died, where there are several replicas: their open calls end as unknown.
 
+#[cfg(test)]
+mod tests;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use onedoor_lease::Control;
-use onedoor_model::ids::BootId;
-use onedoor_projector::{Store, StoreError};
+use onedoor_log::Partition;
+use onedoor_model::{ids::BootId, lease::LEASE};
+use onedoor_projector::{OpenBoot, Store, StoreError};
 use tokio::time::sleep;
 
 use super::{AuditUnavailable, Recorder};
@@ -19,9 +23,9 @@ pub(crate) struct DeadBoots {
     control: Arc<Control>,
     recorder: Recorder,
     store: Store,
-    /// Boots that were closed here, with the last event known of each. The projection may not show it yet; and what such a boot had on its
-    /// way may come into the log after that, so that it is to be closed again.
-    closed: BTreeMap<BootId, u64>,
+    /// Boots that were closed here and are still shown as open, with the last event that is known of each: the projection may lag behind,
+    /// and what such a boot had on its way may come into the log after that, so that it is to be closed again.
+    closed: BTreeMap<(BootId, Partition), u64>,
 }
 
 /// Why boots could not be closed now.
@@ -57,17 +61,29 @@ impl DeadBoots {
     }
 
     async fn close(&mut self) -> Result<(), NotClosed> {
-        // Who is not up to date has not heard of the others for a while.
-        if !self.control.lease().may_serve() || !self.control.is_eldest() {
+        if !self.control.is_eldest() {
             return Ok(());
         }
-        for open in self.store.open_boots(self.control.boot()).await? {
-            if self.control.is_dead(open.boot) && self.closed.get(&open.boot) != Some(&open.last_seq) {
-                self.recorder.close_boot(open.boot).await?;
-                self.closed.insert(open.boot, open.last_seq);
+        let open = self.store.open_boots(self.control.boot()).await?;
+        // A boot ticks before it opens. Whoever has a lease a whole lease later has read those ticks: it takes no boot for dead that has
+        // only just begun.
+        sleep(LEASE).await;
+        if !self.control.lease().may_serve() {
+            return Ok(());
+        }
+        self.closed
+            .retain(|closed, _| open.iter().any(|open| key(open) == *closed));
+        for open in open {
+            if self.control.is_dead(open.boot) && self.closed.get(&key(&open)) != Some(&open.last_seq) {
+                self.recorder.close_dead_boot(open.boot, open.partition).await?;
+                self.closed.insert(key(&open), open.last_seq);
                 tracing::warn!(boot = %open.boot, "closed a boot that had died; its open calls ended as unknown");
             }
         }
         Ok(())
     }
+}
+
+fn key(open: &OpenBoot) -> (BootId, Partition) {
+    (open.boot, open.partition)
 }

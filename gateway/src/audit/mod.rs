@@ -10,4 +10,4 @@ pub(crate) use dead::DeadBoots;
 pub(crate) use denials::Denials;
 pub(crate) use recorder::AuditClosed;
 pub use recorder::AuditUnavailable;
-pub(crate) use recorder::{Recorder, Recording};
+pub(crate) use recorder::{Recorder, Recording, Room};

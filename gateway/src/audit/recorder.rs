@@ -6,7 +6,7 @@
 //!   duplicates by id. Only the end of the process ends that; then the boot is closed by the next one.
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::{
     sync::Arc,
@@ -26,7 +26,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use crate::metrics::Metrics;
 
 /// Calls that may be under way at once.
-const ROOMS: usize = 4_096;
+const ROOMS: u32 = 4_096;
 
 /// Events in one append.
 const BATCH: usize = 256;
@@ -44,35 +44,32 @@ pub(crate) struct Recorder {
     rooms: Arc<Semaphore>,
     queue: mpsc::Sender<Entry>,
     boot: BootId,
-    partitions: u32,
+    /// Where the events of this boot are: it never changes.
+    partition: Partition,
 }
 
 /// Room for the events of one call.
 #[derive(Debug)]
-pub(crate) struct Room {
-    slot: Slot,
+pub(crate) struct Room(Place);
+
+/// A call whose first event is on its way into the log. Room for the others is kept.
+#[derive(Debug)]
+pub(crate) struct Recording(Place);
+
+/// Room to record that a call was dispatched late, which may be found out after its end.
+#[derive(Debug)]
+pub(crate) struct LateRecording(Place);
+
+/// A call's place in the queue.
+#[derive(Clone, Debug)]
+struct Place {
     queue: mpsc::Sender<Entry>,
     partition: Partition,
+    slot: Slot,
 }
 
 /// Given back when the last event is in the log that may come of a call.
 type Slot = Arc<OwnedSemaphorePermit>;
-
-/// A call whose first event is on its way into the log. Room for the others is kept.
-#[derive(Debug)]
-pub(crate) struct Recording {
-    slot: Slot,
-    queue: mpsc::Sender<Entry>,
-    partition: Partition,
-}
-
-/// Room to record that a call was dispatched late, which may be found out after its end.
-#[derive(Debug)]
-pub(crate) struct LateRecording {
-    slot: Slot,
-    queue: mpsc::Sender<Entry>,
-    partition: Partition,
-}
 
 /// The record of a call cannot be acknowledged now. The call must not be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -99,8 +96,8 @@ struct Entry {
     /// Another boot's, where it is closed by this one.
     partition: Partition,
     acknowledge: Option<oneshot::Sender<()>>,
-    /// Held until the call's last event is in the log.
-    _slot: Option<Slot>,
+    /// Held until the event is in the log; none for what no call sends.
+    slot: Option<Slot>,
 }
 
 impl Recorder {
@@ -108,13 +105,12 @@ impl Recorder {
     #[must_use]
     pub(crate) fn new(log: Arc<dyn EventLog>, boot: &Boot, metrics: Arc<Metrics>) -> (Self, RecorderTask) {
         // Every room sends at most three events; the rest is for the boots' own.
-        let (queue, receiver) = mpsc::channel(3 * ROOMS + 16);
-        let partitions = log.partitions(Stream::Audit);
+        let (queue, receiver) = mpsc::channel(3 * ROOMS as usize + 16);
         let recorder = Self {
-            rooms: Arc::new(Semaphore::new(ROOMS)),
+            rooms: Arc::new(Semaphore::new(ROOMS as usize)),
             queue,
             boot: boot.id,
-            partitions,
+            partition: partition_of(boot.id, log.partitions(Stream::Audit)),
         };
         let task = RecorderTask {
             log,
@@ -131,21 +127,7 @@ impl Recorder {
     /// [`AuditUnavailable`] when the task has ended.
     pub(crate) async fn open_boot(&self) -> Result<(), AuditUnavailable> {
         let software = env!("CARGO_PKG_VERSION").to_owned();
-        self.record(self.boot, AuditEvent::BootOpened(BootOpened { software }))
-            .await
-    }
-
-    /// Records that a boot has ended: this one, or one that died.
-    ///
-    /// # Errors
-    /// [`AuditUnavailable`] when the task has ended.
-    pub(crate) async fn close_boot(&self, closed: BootId) -> Result<(), AuditUnavailable> {
-        let how = if closed == self.boot {
-            BootEnd::Drained
-        } else {
-            BootEnd::Died
-        };
-        self.record(closed, AuditEvent::BootClosed(BootClosed { closed, how }))
+        self.record(self.partition, AuditEvent::BootOpened(BootOpened { software }))
             .await
     }
 
@@ -154,39 +136,71 @@ impl Recorder {
     /// # Errors
     /// [`AuditUnavailable`] when the task has ended.
     pub(crate) async fn close_own_boot(&self) -> Result<(), AuditUnavailable> {
-        self.close_boot(self.boot).await
+        self.close_boot(self.boot, self.partition, BootEnd::Drained).await
+    }
+
+    /// Records that another boot has died, in the partition where its calls are.
+    ///
+    /// # Errors
+    /// [`AuditUnavailable`] when the task has ended.
+    pub(crate) async fn close_dead_boot(
+        &self,
+        dead: BootId,
+        partition: Partition,
+    ) -> Result<(), AuditUnavailable> {
+        self.close_boot(dead, partition, BootEnd::Died).await
+    }
+
+    async fn close_boot(
+        &self,
+        closed: BootId,
+        partition: Partition,
+        how: BootEnd,
+    ) -> Result<(), AuditUnavailable> {
+        self.record(partition, AuditEvent::BootClosed(BootClosed { closed, how }))
+            .await
+    }
+
+    /// Records what concerns a boot.
+    async fn record(&self, partition: Partition, event: AuditEvent) -> Result<(), AuditUnavailable> {
+        let (acknowledge, acknowledged) = oneshot::channel();
+        let entry = Entry {
+            draft: Boot::draft(event),
+            partition,
+            acknowledge: Some(acknowledge),
+            slot: None,
+        };
+        self.queue.send(entry).await.map_err(|_| AuditUnavailable)?;
+        acknowledged.await.map_err(|_| AuditUnavailable)
+    }
+
+    /// Room, if there is any now.
+    pub(crate) fn room(&self) -> Option<Room> {
+        let slot = Arc::clone(&self.rooms).try_acquire_owned().ok()?;
+        Some(self.room_of(slot))
     }
 
     /// Waits for room. The caller bounds the wait by the call's deadline.
     ///
     /// # Errors
-    /// [`AuditUnavailable`] when the task has ended.
+    /// [`AuditUnavailable`]
     pub(crate) async fn reserve(&self) -> Result<Room, AuditUnavailable> {
-        let slot = Arc::clone(&self.rooms)
-            .acquire_owned()
-            .await
-            .map_err(|_| AuditUnavailable)?;
-        if self.queue.is_closed() {
-            return Err(AuditUnavailable);
-        }
-        Ok(Room {
-            slot: Arc::new(slot),
-            queue: self.queue.clone(),
-            partition: partition_of(self.boot, self.partitions),
-        })
+        let slot = Arc::clone(&self.rooms).acquire_owned().await;
+        slot.map(|slot| self.room_of(slot)).map_err(|_| AuditUnavailable)
     }
 
-    /// Records what concerns a boot, where its calls are.
-    async fn record(&self, boot: BootId, event: AuditEvent) -> Result<(), AuditUnavailable> {
-        let (acknowledge, acknowledged) = oneshot::channel();
-        let entry = Entry {
-            draft: Boot::draft(event),
-            partition: partition_of(boot, self.partitions),
-            acknowledge: Some(acknowledge),
-            _slot: None,
-        };
-        self.queue.send(entry).await.map_err(|_| AuditUnavailable)?;
-        acknowledged.await.map_err(|_| AuditUnavailable)
+    /// Waits until no call has room any more: every outcome is in the log, or the task has ended.
+    pub(crate) async fn settled(&self) {
+        // An error says that nobody gives out room any more, which is the same.
+        let _ = self.rooms.acquire_many(ROOMS).await;
+    }
+
+    fn room_of(&self, slot: OwnedSemaphorePermit) -> Room {
+        Room(Place {
+            queue: self.queue.clone(),
+            partition: self.partition,
+            slot: Arc::new(slot),
+        })
     }
 }
 
@@ -207,19 +221,9 @@ impl Room {
     > {
         let (acknowledge, acknowledged) = oneshot::channel();
         let draft = wrap(draft, |called| AuditEvent::ToolCalled(Box::new(called)));
-        let entry = Entry {
-            draft,
-            partition: self.partition,
-            acknowledge: Some(acknowledge),
-            _slot: None,
-        };
-        self.queue.try_send(entry).map_err(|_| AuditUnavailable)?;
-        let recording = Recording {
-            slot: self.slot,
-            queue: self.queue,
-            partition: self.partition,
-        };
-        Ok((recording, async move {
+        let place = self.0;
+        place.clone().send(draft, Some(acknowledge))?;
+        Ok((Recording(place), async move {
             acknowledged.await.map_err(|_| AuditUnavailable)
         }))
     }
@@ -228,52 +232,51 @@ impl Room {
 impl Recording {
     /// Keeps room to record that the call was dispatched late.
     pub(crate) fn late(&self) -> LateRecording {
-        LateRecording {
-            slot: Arc::clone(&self.slot),
-            queue: self.queue.clone(),
-            partition: self.partition,
-        }
+        LateRecording(self.0.clone())
     }
 
     /// Records how the call ended. Never waits: there is room.
     pub(crate) fn completed(self, draft: Draft<ToolCallCompleted>) {
-        let draft = wrap(draft, AuditEvent::ToolCallCompleted);
-        let Self {
-            slot,
-            queue,
-            partition,
-        } = self;
-        send(&queue, draft, partition, Some(slot));
+        self.0.send_last(wrap(draft, AuditEvent::ToolCallCompleted));
     }
 }
 
 impl LateRecording {
     /// Records that the call was dispatched late. Never waits: there is room.
     pub(crate) fn dispatched(self, draft: Draft<DispatchedLate>) {
+        self.0.send_last(wrap(draft, AuditEvent::DispatchedLate));
+    }
+}
+
+impl Place {
+    fn send_last(self, draft: Draft<AuditEvent>) {
+        if self.send(draft, None).is_err() {
+            // The task has ended with the process: whoever closes this boot ends its calls as unknown.
+            tracing::error!("an event of a call could not be recorded: the audit task has ended");
+        }
+    }
+
+    fn send(
+        self,
+        draft: Draft<AuditEvent>,
+        acknowledge: Option<oneshot::Sender<()>>,
+    ) -> Result<(), AuditUnavailable> {
         let Self {
-            slot,
             queue,
             partition,
+            slot,
         } = self;
-        let draft = wrap(draft, AuditEvent::DispatchedLate);
-        send(&queue, draft, partition, Some(slot));
+        let entry = Entry {
+            draft,
+            partition,
+            acknowledge,
+            slot: Some(slot),
+        };
+        queue.try_send(entry).map_err(|_| AuditUnavailable)
     }
 }
 
-fn send(queue: &mpsc::Sender<Entry>, draft: Draft<AuditEvent>, partition: Partition, slot: Option<Slot>) {
-    let entry = Entry {
-        draft,
-        partition,
-        acknowledge: None,
-        _slot: slot,
-    };
-    if queue.try_send(entry).is_err() {
-        // The task has ended with the process: whoever closes this boot ends its calls as unknown.
-        tracing::error!("an event of a call could not be recorded: the audit task has ended");
-    }
-}
-
-/// Where the events of a boot are: it never changes its partition.
+/// The partition that a boot writes to.
 fn partition_of(boot: BootId, partitions: u32) -> Partition {
     // The low bits of a UUID are random.
     let partition = boot.0.as_u128() % u128::from(partitions.max(1));
@@ -315,14 +318,14 @@ impl RecorderTask {
             draft,
             partition,
             acknowledge,
-            _slot,
+            slot,
         } in entries
         {
             match self.chain.seal(draft) {
                 Ok((bytes, after)) => {
                     self.chain = after;
                     events.push((partition, Bytes::from(bytes)));
-                    kept.push((acknowledge, _slot));
+                    kept.push((acknowledge, slot));
                 }
                 // Its caller is told, as `acknowledge` is dropped here.
                 Err(error) => tracing::error!(%error, "an audit event cannot be written as JSON"),
@@ -335,7 +338,7 @@ impl RecorderTask {
             let events = run.iter().map(|(_, bytes)| bytes.clone()).collect();
             self.append_until_taken(*partition, events).await?;
         }
-        for (acknowledge, _slot) in kept {
+        for (acknowledge, _) in kept {
             // A caller that gave up meanwhile has its call closed as not dispatched.
             let _ = acknowledge.map(|acknowledge| acknowledge.send(()));
         }

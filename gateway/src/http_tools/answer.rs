@@ -97,8 +97,8 @@ pub(super) fn respond(
         }
         let passing = Passing {
             call,
-            watch,
             body,
+            watch,
             outcome,
             upload,
         };

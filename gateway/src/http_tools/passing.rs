@@ -18,8 +18,9 @@ use super::upload::UploadFault;
 /// tool.
 pub(super) struct Passing {
     pub(super) call: Call,
-    pub(super) watch: Watch,
+    // Before the watch: a command counts as enforced once that is gone.
     pub(super) body: PooledBody,
+    pub(super) watch: Watch,
     /// Of the call, if the body comes to its end.
     pub(super) outcome: Outcome,
     /// The request's body may still be on its way.

@@ -14,6 +14,7 @@ pub(super) const OUTCOMES: &[Outcome] = &[
     Outcome::Cancelled(CancelCause::Client),
     Outcome::Cancelled(CancelCause::Disconnected),
     Outcome::Cancelled(CancelCause::Revoked),
+    Outcome::Cancelled(CancelCause::Stale),
     Outcome::Cancelled(CancelCause::TokenExpired),
     Outcome::Cancelled(CancelCause::Drained),
     Outcome::UpstreamError(UpstreamFault::Unreachable),
@@ -109,6 +110,7 @@ fn cancel_cause(cause: CancelCause) -> &'static str {
     match cause {
         CancelCause::Client => "client",
         CancelCause::Revoked => "revoked",
+        CancelCause::Stale => "stale",
         CancelCause::TokenExpired => "token_expired",
         CancelCause::Drained => "drained",
         CancelCause::Disconnected => "disconnected",

@@ -165,7 +165,10 @@ impl Page {
                 "onedoor_redis_questions",
                 "Questions to Redis",
                 [
-                    ([("result", "answered")], counts.questions - counts.failures),
+                    (
+                        [("result", "answered")],
+                        counts.questions.saturating_sub(counts.failures),
+                    ),
                     ([("result", "failed")], counts.failures),
                 ],
             )?;

@@ -12,7 +12,7 @@ use onedoor_connect::{Lease, PooledBody, RequestBody, SendError};
 use onedoor_exchange::TokenB;
 use onedoor_model::{
     audit::{Caller, CancelCause, NotDispatchedReason, Outcome, ToolCalled, UpstreamFault},
-    decide::{CallPermit, Permit, decide},
+    decide::CallPermit,
     envelope::Draft,
     ids::CallId,
 };
@@ -94,7 +94,7 @@ impl Dispatch<'_> {
         let mut watch = Watch::new(
             &self.door.control,
             self.permit.principal(),
-            Some(self.permit.request()),
+            Some(self.permit.entitlement()),
             first_byte,
             now,
             &self.door.draining,
@@ -102,12 +102,13 @@ impl Dispatch<'_> {
         .waiting_until(patience)
         .cancelled_by(self.cancelled);
         let room = tokio::select! {
-            room = self.door.recorder.reserve() => room.map_err(|_| Reason::AuditUnavailable)?,
+            biased;
+            room = self.door.room() => room?,
             () = tokio::time::sleep_until(patience) => return Err(Reason::Overloaded.into()),
             cut = watch.cut() => return Err(cut.reason().into()),
         };
         // With room, so that those who wait are bounded; before the record, so that nothing stands in the audit that could not be made.
-        watch.leave().await.map_err(Cut::reason)?;
+        self.lease(&mut watch).await.map_err(Cut::reason)?;
         let settings = Arc::clone(self.door.registry.snapshot().settings());
         let (server, version) = (self.permit.server(), self.permit.version());
         let admitted = self
@@ -165,8 +166,6 @@ impl Dispatch<'_> {
                 return Err(reason.into());
             }
         };
-        call.first_byte();
-        watch.is_made();
         watch.set_deadline(deadline(self.arrival, Duration::from_millis(timeouts.total_ms)));
         Ok(Dispatched { call, watch, head })
     }
@@ -194,26 +193,35 @@ impl Dispatch<'_> {
             // No await between the check and the write: `send` hands the request over before it returns.
             let sent = may_write.send(lease, request, call.on_late());
             call.dispatched(&self.permit.version().manifest.url);
+            watch.is_made();
             let error = tokio::select! {
                 biased;
                 answered = sent => match answered {
-                    Ok(head) => return Ok(head),
+                    Ok(head) => {
+                        call.first_byte();
+                        let leave = watch.leave().await;
+                        return leave.map(|()| head).map_err(|cut| (cut.outcome(), cut.reason()));
+                    }
                     Err(Unanswered::Failed(error)) => error,
                     Err(Unanswered::Late) => return Err((Cut::Stale.outcome(), Reason::Stale)),
                 },
                 cut = watch.cut() => return Err((cut.outcome(), cut.reason())),
             };
             let unreachable = Reason::Upstream(UpstreamFault::Unreachable);
-            let not_dispatched = Outcome::NotDispatched(NotDispatchedReason::Unreachable);
+            let not_reached = |reason| (Outcome::NotDispatched(NotDispatchedReason::Unreachable), reason);
             match error {
                 SendError::NotSent { request: unsent, .. } if !fresh => {
                     fresh = true;
                     request = *unsent;
-                    lease = connection(self.door, self.permit.entitlement(), self.call, Fresh::Yes)
-                        .await
-                        .map_err(|reason| (not_dispatched, reason))?;
+                    lease = tokio::select! {
+                        biased;
+                        cut = watch.cut() => return Err(not_dispatched(cut)),
+                        connected = connection(self.door, self.permit.entitlement(), self.call, Fresh::Yes) => {
+                            connected.map_err(not_reached)?
+                        }
+                    };
                 }
-                SendError::NotSent { .. } => return Err((not_dispatched, unreachable)),
+                SendError::NotSent { .. } => return Err(not_reached(unreachable)),
                 // The client's body broke off, and the request with it: not the upstream's fault.
                 SendError::MaybeSent { .. } if upload.is_some_and(|upload| upload.get().is_some()) => {
                     return Err((Outcome::Cancelled(CancelCause::Client), unreachable));
@@ -226,27 +234,22 @@ impl Dispatch<'_> {
         }
     }
 
-    /// Waits for the lease, and then decides anew.
-    async fn last_check(&self, watch: &mut Watch) -> Result<MayWrite, (Outcome, Reason)> {
-        loop {
-            let not_dispatched = |cut: Cut| (Outcome::NotDispatched(cut.not_dispatched()), cut.reason());
-            watch.leave().await.map_err(not_dispatched)?;
-            // First the lease: it vouches for the registry as it is seen after that.
-            if let Some(may_write) = MayWrite::check(&self.door.control) {
-                let revoked = Outcome::NotDispatched(NotDispatchedReason::Revoked);
-                self.still_permitted().map_err(|reason| (revoked, reason))?;
-                return Ok(may_write);
-            }
-        }
+    /// Waits for the lease.
+    async fn lease(&self, watch: &mut Watch) -> Result<(), Cut> {
+        let waits = !self.door.control.lease().may_serve();
+        let _counted = waits.then(|| self.door.metrics.waiting());
+        watch.leave().await
     }
 
-    /// Decides anew: the registry or the holds may have moved on since the permit. The record names a version: another one needs
-    /// another call.
-    fn still_permitted(&self) -> Result<(), Reason> {
-        let snapshot = self.door.registry.snapshot();
-        match decide(&snapshot, self.permit.principal(), self.permit.request()).map_err(Reason::Denied)? {
-            Permit::CallTool(now) if now.version().number == self.permit.version().number => Ok(()),
-            Permit::CallTool(_) | Permit::Discover(_) | Permit::ListTools(_) => Err(Reason::RegistryChanged),
+    /// Waits for the lease, and then decides anew: the registry or the holds may have moved on since the permit.
+    async fn last_check(&self, watch: &mut Watch) -> Result<MayWrite, (Outcome, Reason)> {
+        let revoked = |reason| (Outcome::NotDispatched(NotDispatchedReason::Revoked), reason);
+        loop {
+            self.lease(watch).await.map_err(not_dispatched)?;
+            let checked = MayWrite::check(&self.door.control, self.permit.entitlement());
+            if let Some(may_write) = checked.map_err(revoked)? {
+                return Ok(may_write);
+            }
         }
     }
 
@@ -278,4 +281,9 @@ impl Dispatch<'_> {
             })
         }
     }
+}
+
+/// How a call ends that was cut before it was sent.
+fn not_dispatched(cut: Cut) -> (Outcome, Reason) {
+    (Outcome::NotDispatched(cut.not_dispatched()), cut.reason())
 }

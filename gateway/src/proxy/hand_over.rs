@@ -16,14 +16,17 @@ use std::{
 use http::{Request, Response};
 use onedoor_connect::{Lease as Line, PooledBody, RequestBody, SendError, Witness};
 use onedoor_lease::{BootInstant, Control, now};
+use onedoor_model::decide::{Entitlement, decide};
 use onedoor_registry::Footing;
 use parking_lot::Mutex;
 use tokio::time::sleep;
 
-/// The lease holds: a request may be written, if nothing is waited for on the way.
+use crate::refusal::Reason;
+
+/// The lease holds, and what was permitted still is: a request may be written, if nothing is waited for on the way.
 #[derive(Debug)]
 pub(crate) struct MayWrite {
-    /// What is decided on next. Till the request is written, no command that came later counts as enforced.
+    /// What was decided on. Till the request is written, no command that came later counts as enforced.
     footing: Footing,
     span: Span,
 }
@@ -66,14 +69,26 @@ struct Span {
 }
 
 impl MayWrite {
-    /// Whether the lease holds now. What is decided on next is as new as the lease says.
-    pub(crate) fn check(control: &Control) -> Option<Self> {
+    /// Whether a request may be written now that a permit allowed before: it is decided anew. None while there is no lease.
+    ///
+    /// # Errors
+    /// It is not permitted any more, or only by other grants, or another version would serve it, or another server of the same name: a
+    /// call's record would not be true.
+    pub(crate) fn check(control: &Control, allowed: Entitlement<'_>) -> Result<Option<Self>, Reason> {
+        // First the lease: it vouches for the registry as it is seen after that.
         let until = control.lease().until();
         let checked = now();
-        (checked < until).then(|| Self {
-            footing: control.registry().footing(),
-            span: Span { checked, until },
-        })
+        if checked >= until {
+            return Ok(None);
+        }
+        let footing = control.registry().footing();
+        let snapshot = control.registry().snapshot();
+        let permit = decide(&snapshot, allowed.principal(), allowed.request()).map_err(Reason::Denied)?;
+        if !is_the_same(allowed, permit.entitlement()) {
+            return Err(Reason::RegistryChanged);
+        }
+        let span = Span { checked, until };
+        Ok(Some(Self { footing, span }))
     }
 
     /// Hands a request over to its connection at once; the future is its answer. Checks again once it is written, though the future be
@@ -107,6 +122,13 @@ impl MayWrite {
             }
         }
     }
+}
+
+/// Whether what was allowed is what is allowed now.
+fn is_the_same(allowed: Entitlement<'_>, now: Entitlement<'_>) -> bool {
+    let by = |of: Entitlement<'_>| (of.server().id, of.version().number);
+    let named = allowed.grants();
+    by(allowed) == by(now) && (named.is_empty() || named.iter().any(|grant| now.grants().contains(grant)))
 }
 
 impl Span {

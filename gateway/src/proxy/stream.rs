@@ -37,8 +37,9 @@ const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
 /// over HTTP/2. That tells the tool.
 struct Passing {
     call: Call,
-    watch: Watch,
+    // Before the watch: a command counts as enforced once that is gone.
     body: PooledBody,
+    watch: Watch,
     chunk: Bytes,
     reader: SseReader,
     expected: Expected,
@@ -72,8 +73,8 @@ pub(super) fn respond(
     let max_event = usize::try_from(limits.sse_event_bytes).unwrap_or(usize::MAX);
     let passing = Passing {
         call,
-        watch,
         body,
+        watch,
         chunk: Bytes::new(),
         reader: SseReader::new(max_event),
         expected,

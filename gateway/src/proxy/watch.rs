@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use onedoor_lease::{Control, STREAM_PATIENCE};
 use onedoor_model::{
     audit::{CancelCause, NotDispatchedReason, Outcome},
-    decide::{DenialReason, Request, decide},
+    decide::{DenialReason, Entitlement, Request, decide},
+    ids::ServerId,
     principal::Principal,
 };
 use onedoor_registry::{Footing, Progress};
@@ -29,8 +30,8 @@ pub(crate) struct Watch {
     /// What was decided on last: no command that came later counts as enforced while this is held.
     footing: Footing,
     principal: Arc<Principal>,
-    /// What has to stay permitted; none where it is enough that the caller is not blocked.
-    request: Option<Request>,
+    /// What has to stay permitted, and at which server; none where it is enough that the caller is not blocked.
+    allowed: Option<(Request, ServerId)>,
     /// Tells when the lease runs out, and when it is back.
     serving: watch::Receiver<bool>,
     /// Until when a call that is not made yet may wait for it; none for what goes on, which may pause for a while each time.
@@ -67,7 +68,7 @@ impl Watch {
     pub(crate) fn new(
         control: &Arc<Control>,
         principal: &Arc<Principal>,
-        request: Option<&Request>,
+        allowed: Option<Entitlement<'_>>,
         deadline: Instant,
         now: Timestamp,
         draining: &CancellationToken,
@@ -79,7 +80,7 @@ impl Watch {
             progress: control.registry().progress(),
             footing: control.registry().footing(),
             principal: Arc::clone(principal),
-            request: request.cloned(),
+            allowed: allowed.map(|allowed| (allowed.request().clone(), allowed.server().id)),
             serving: control.lease().serving(),
             patience: None,
             stale: None,
@@ -182,11 +183,17 @@ impl Watch {
         // The footing first: it must not be later than what is decided on.
         let footing = registry.footing();
         let snapshot = registry.snapshot();
-        match &self.request {
-            Some(request) => decide(&snapshot, &self.principal, request).map(drop),
-            None if snapshot.is_blocked(&self.principal) => Err(DenialReason::Blocked),
-            None => Ok(()),
-        }?;
+        match &self.allowed {
+            Some((request, server)) => {
+                let permit = decide(&snapshot, &self.principal, request)?;
+                // A retired server's name may be another's by now.
+                if permit.entitlement().server().id != *server {
+                    return Err(DenialReason::UnknownServer);
+                }
+            }
+            None if snapshot.is_blocked(&self.principal) => return Err(DenialReason::Blocked),
+            None => {}
+        }
         self.footing = footing;
         Ok(())
     }
@@ -196,7 +203,8 @@ impl Cut {
     /// The outcome of a call that was cut after dispatch.
     pub(crate) fn outcome(self) -> Outcome {
         match self {
-            Self::Revoked(_) | Self::Stale => Outcome::Cancelled(CancelCause::Revoked),
+            Self::Revoked(_) => Outcome::Cancelled(CancelCause::Revoked),
+            Self::Stale => Outcome::Cancelled(CancelCause::Stale),
             Self::TimedOut => Outcome::TimedOut,
             Self::TokenExpired => Outcome::Cancelled(CancelCause::TokenExpired),
             Self::Draining => Outcome::Cancelled(CancelCause::Drained),

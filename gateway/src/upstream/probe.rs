@@ -24,7 +24,7 @@ use crate::{
     proxy::{NoPool, Pools},
 };
 
-use super::{Health, Key, Upstreams};
+use super::{Key, Upstreams};
 
 /// How often an upstream is asked.
 const EVERY: Duration = Duration::from_secs(10);
@@ -134,9 +134,9 @@ impl Prober {
         loop {
             let probed = target.probe(&self.registry, &self.pools).await;
             if let Some(answered) = conclusion(&probed)
-                && let Some(health) = self.upstreams.probed(key, answered, Timestamp::now())
+                && self.upstreams.probed(key, answered, Timestamp::now()).is_some()
             {
-                tell(&target, health, probed.err());
+                tell(&target, probed.err());
             }
             sleep(self.every.mul_f64(0.95 + jitter() / 10.0)).await;
         }
@@ -205,13 +205,13 @@ fn conclusion(probed: &Result<(), ProbeFault>) -> Option<bool> {
     }
 }
 
-fn tell(target: &Target, health: Health, fault: Option<ProbeFault>) {
+fn tell(target: &Target, fault: Option<ProbeFault>) {
     let (server, version) = (&target.server.slug, target.version.number.0);
     match fault {
-        None => tracing::info!(%server, version, ?health, "an upstream answers its probes"),
+        None => tracing::info!(%server, version, "an upstream answers its probes"),
         Some(fault) => {
             let error = &fault as &dyn std::error::Error;
-            tracing::warn!(%server, version, ?health, error, "an upstream does not answer its probes");
+            tracing::warn!(%server, version, error, "an upstream does not answer its probes");
         }
     }
 }

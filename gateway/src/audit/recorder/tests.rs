@@ -12,6 +12,7 @@ use onedoor_model::{
     ids::{CallId, Digest, EventId, Offset, ServerId, VersionNumber},
     registry::Stage,
 };
+use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::*;
@@ -23,12 +24,17 @@ struct Faulty {
     refuses: AtomicBool,
     /// How many more appends are stored but not acknowledged.
     unclear: AtomicUsize,
+    /// Which partitions it was given events for; all are kept in the first.
+    given: Mutex<Vec<Partition>>,
 }
+
+/// Partitions of the audit that it says it has.
+const PARTITIONS: u32 = 6;
 
 #[async_trait::async_trait]
 impl EventLog for Faulty {
-    fn partitions(&self, stream: Stream) -> u32 {
-        self.log.partitions(stream)
+    fn partitions(&self, _: Stream) -> u32 {
+        PARTITIONS
     }
 
     async fn append(
@@ -40,7 +46,8 @@ impl EventLog for Faulty {
         if self.refuses.load(Ordering::SeqCst) {
             return Err(AppendError::Refused(Refusal::NoSpace(EngineError::new("full"))));
         }
-        let offset = self.log.append(stream, partition, events).await?;
+        self.given.lock().extend(events.iter().map(|_| partition));
+        let offset = self.log.append(stream, Partition(0), events).await?;
         let unclear = self
             .unclear
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
@@ -80,6 +87,7 @@ impl Faulty {
             log,
             refuses: AtomicBool::new(false),
             unclear: AtomicUsize::new(0),
+            given: Mutex::default(),
         })
     }
 
@@ -115,7 +123,7 @@ fn recorder(log: &Arc<Faulty>) -> Recorder {
     recorder
 }
 
-fn called(call: CallId) -> Draft<ToolCalled> {
+pub(in crate::audit) fn called(call: CallId) -> Draft<ToolCalled> {
     Boot::draft(ToolCalled {
         call,
         operation: "tools/call".to_owned(),
@@ -277,4 +285,56 @@ async fn a_boot_is_opened_and_closed_around_its_calls() {
             "dev.onedoor.BootClosed.v1",
         ]
     );
+}
+
+#[tokio::test]
+async fn a_boot_writes_to_one_partition_and_closes_a_dead_one_where_that_one_did() {
+    let log = Faulty::new();
+    let recorder = recorder(&log);
+    recorder.open_boot().await.unwrap();
+    let call = CallId(Uuid::now_v7());
+    let (recording, acknowledged) = recorder.reserve().await.unwrap().called(called(call)).unwrap();
+    acknowledged.await.unwrap();
+    let own = log.given.lock()[0];
+    let others = Partition((own.0 + 1) % PARTITIONS);
+    let dead = BootId(Uuid::now_v7());
+    recorder.close_dead_boot(dead, others).await.unwrap();
+    recording.completed(completed(call));
+    recorder.close_own_boot().await.unwrap();
+    assert_eq!(*log.given.lock(), [own, own, others, own, own]);
+    let closed: Vec<_> = log
+        .events()
+        .await
+        .iter()
+        .filter_map(|event| match &event.data {
+            AuditEvent::BootClosed(closed) => Some((closed.closed, closed.how)),
+            AuditEvent::BootOpened(_)
+            | AuditEvent::ToolCalled(_)
+            | AuditEvent::ToolCallCompleted(_)
+            | AuditEvent::DispatchedLate(_) => None,
+        })
+        .collect();
+    assert_eq!(closed, [(dead, BootEnd::Died), (recorder.boot, BootEnd::Drained)]);
+}
+
+#[tokio::test]
+async fn calls_are_settled_once_every_outcome_is_in_the_log() {
+    let log = Faulty::new();
+    let recorder = recorder(&log);
+    let call = CallId(Uuid::now_v7());
+    let (recording, acknowledged) = recorder.reserve().await.unwrap().called(called(call)).unwrap();
+    acknowledged.await.unwrap();
+    let late = recording.late();
+    log.refuses.store(true, Ordering::SeqCst);
+    recording.completed(completed(call));
+    let early = tokio::time::timeout(Duration::from_millis(50), recorder.settled()).await;
+    assert!(early.is_err(), "its outcome is not in the log");
+    log.refuses.store(false, Ordering::SeqCst);
+    log.holds(2).await;
+    let early = tokio::time::timeout(Duration::from_millis(50), recorder.settled()).await;
+    assert!(early.is_err(), "it may still be found to be late");
+    drop(late);
+    tokio::time::timeout(Duration::from_secs(5), recorder.settled())
+        .await
+        .expect("settled");
 }

@@ -37,16 +37,8 @@ use crate::{
 };
 
 use super::{
-    NoSession,
-    in_flight::Flight,
-    reply,
-    requests::wanted,
-    sealed::Answers,
-    side::{Leave, Side},
-    state::Session,
-    stream::Stream,
-    upstream::At,
-    with_all,
+    NoSession, in_flight::Flight, reply, requests::wanted, sealed::Answers, side::Side, state::Session,
+    stream::Stream, upstream::At, with_all,
 };
 
 /// A call that goes on when its client is gone: a disconnect is not a cancellation (MCP 2025-11-25, "Cancellation").
@@ -60,7 +52,7 @@ struct Work {
     call: CallId,
     answers: Answers,
     arguments: Box<[u8]>,
-    body: Vec<u8>,
+    body: Bytes,
     flight: Flight,
 }
 
@@ -159,7 +151,7 @@ impl Work {
             call: asked.call,
             answers,
             arguments: params.arguments.unwrap_or(NO_ARGUMENTS).as_bytes().into(),
-            body,
+            body: body.into(),
             flight,
         }
     }
@@ -205,7 +197,7 @@ impl Work {
 
     /// The upstream's request: written by us from the permit, values copied.
     fn http_request(&self, token: TokenB) -> HttpRequest<RequestBody> {
-        let mut request = HttpRequest::new(RequestBody::from(Bytes::from(self.body.clone())));
+        let mut request = HttpRequest::new(RequestBody::from(self.body.clone()));
         *request.method_mut() = HttpMethod::POST;
         *request.uri_mut() = target(&self.permit.version().manifest.url);
         let headers = request.headers_mut();
@@ -220,7 +212,7 @@ impl Work {
         let side = Side::new(
             &self.door,
             self.session,
-            Leave::Call(self.permit),
+            Some(Permit::CallTool(self.permit)),
             self.token_a,
             self.call,
         );

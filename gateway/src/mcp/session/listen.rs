@@ -6,7 +6,7 @@ use axum::response::Response;
 use http::StatusCode;
 use jiff::Timestamp;
 use onedoor_connect::PooledBody;
-use onedoor_model::decide::{Method, Permit, Request as Decided};
+use onedoor_model::decide::{Entitlement, Method, Permit};
 use onedoor_wire::{
     session::{Sending, SessionHeaders},
     sse::EventId,
@@ -23,7 +23,7 @@ use crate::{
 use super::{
     changes::Changes,
     sealed::Place,
-    side::{Leave, Side},
+    side::Side,
     state::Session,
     stream::Stream,
     upstream::Way,
@@ -54,11 +54,11 @@ async fn own_stream(asked: &Asked<'_>, session: Session) -> Result<Response, Ref
         return Err(Refused::NoSession);
     };
     let changes = Changes::new(&asked.door.registry, asked.principal, Some(permit.request()));
-    let mut watch = watch(asked, Some(permit.request()), &asked.door.stopping);
-    let way = Way::of_list(asked.door, &permit, asked.call);
+    let mut watch = watch(asked, Some(permit.entitlement()), &asked.door.stopping);
+    let way = Way::new(asked.door, permit.entitlement(), asked.call);
     let upstream = open(asked, way, &session, None, &mut watch).await?;
     Ok(Stream {
-        side: side(asked, session, Leave::List(permit)),
+        side: side(asked, session, Some(Permit::ListTools(permit))),
         watch,
         upstream,
         call: None,
@@ -78,7 +78,7 @@ fn stream_of_all(asked: &Asked<'_>, session: Session) -> Result<Response, Refuse
         .decide(Method::ListTools, None)
         .map_err(|reason| denied(asked, Verb::Get, None, reason))?;
     Ok(Stream {
-        side: side(asked, session, Leave::Door),
+        side: side(asked, session, None),
         watch,
         upstream: None,
         call: None,
@@ -101,22 +101,23 @@ async fn go_on(asked: &Asked<'_>, session: Session, id: &EventId) -> Result<Resp
         None => (Method::ListTools, None),
     };
     let permit = permit(asked, &session, Verb::Get, method, tool)?;
-    let (way, until) = match &permit {
-        Permit::CallTool(permit) => (Way::of_call(asked.door, permit, asked.call), &asked.door.draining),
-        Permit::ListTools(permit) | Permit::Discover(permit) => {
-            (Way::of_list(asked.door, permit, asked.call), &asked.door.stopping)
-        }
+    let until = match &permit {
+        Permit::CallTool(_) => &asked.door.draining,
+        Permit::ListTools(_) | Permit::Discover(_) => &asked.door.stopping,
     };
-    let mut watch = watch(asked, Some(way.request()), until);
-    let longest_call = Duration::from_millis(way.entitlement().version().manifest.timeouts.total_ms);
+    let allowed = permit.entitlement();
+    let mut watch = watch(asked, Some(allowed), until);
+    let way = Way::new(asked.door, allowed, asked.call);
+    let longest_call = Duration::from_millis(allowed.version().manifest.timeouts.total_ms);
     let event = EventId::parse(place.event.as_bytes()).ok_or(Refused::NoSession)?;
     let upstream = open(asked, way, &session, Some(&event), &mut watch).await?;
-    let (leave, changes) = match permit {
-        Permit::CallTool(permit) => (Leave::Call(permit), None),
-        Permit::ListTools(permit) | Permit::Discover(permit) => {
-            let changes = Changes::new(&asked.door.registry, asked.principal, Some(permit.request()));
-            (Leave::List(permit), Some(changes))
-        }
+    let changes = match &permit {
+        Permit::CallTool(_) => None,
+        Permit::ListTools(_) | Permit::Discover(_) => Some(Changes::new(
+            &asked.door.registry,
+            asked.principal,
+            Some(allowed.request()),
+        )),
     };
     let waiting = place
         .answers
@@ -137,7 +138,7 @@ async fn go_on(asked: &Asked<'_>, session: Session, id: &EventId) -> Result<Resp
         }
     };
     Ok(Stream {
-        side: side(asked, session, leave),
+        side: side(asked, session, Some(permit)),
         watch,
         upstream,
         call,
@@ -174,19 +175,19 @@ async fn open(
 }
 
 /// Watches over a stream. One that answers nothing ends as soon as the replica stops, so that no drain waits for it.
-fn watch(asked: &Asked<'_>, decided: Option<&Decided>, until: &CancellationToken) -> Watch {
+fn watch(asked: &Asked<'_>, allowed: Option<Entitlement<'_>>, until: &CancellationToken) -> Watch {
     Watch::new(
         &asked.door.control,
         asked.principal,
-        decided,
+        allowed,
         Instant::now() + LONGEST,
         Timestamp::now(),
         until,
     )
 }
 
-fn side(asked: &Asked<'_>, session: Session, leave: Leave) -> Arc<Side> {
-    Side::new(asked.door, session, leave, asked.token.into_owned(), asked.call)
+fn side(asked: &Asked<'_>, session: Session, permit: Option<Permit>) -> Arc<Side> {
+    Side::new(asked.door, session, permit, asked.token.into_owned(), asked.call)
 }
 
 fn max_event(asked: &Asked<'_>) -> usize {

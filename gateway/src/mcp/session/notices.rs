@@ -138,7 +138,7 @@ async fn tell(
     message: Vec<u8>,
 ) -> Result<(), NotTold> {
     let permit = permit(asked, session, operation)?;
-    let way = Way::of_list(asked.door, &permit, asked.call);
+    let way = Way::new(asked.door, permit.entitlement(), asked.call);
     let token = way.token_b(asked.token).await.map_err(NotTold::Failed)?;
     let head = way
         .send(token, Sending::Post, At::of(session), message)

@@ -54,7 +54,7 @@ pub(super) async fn with_server(
     permit: &ListPermit,
 ) -> Result<Begun, Failure> {
     let wanted = wanted(initialize.protocol_version);
-    let way = Way::of_list(asked.door, permit, asked.call);
+    let way = Way::new(asked.door, permit.entitlement(), asked.call);
     let begun = begin(asked, id, wanted, initialize.capabilities, way).await?;
     let manifest = &permit.version().manifest;
     let mut info = json!({ "name": permit.server().slug, "version": manifest.version });
@@ -157,7 +157,7 @@ pub(super) async fn begin(
     let target = Target::new(
         entitlement.server(),
         entitlement.version().number,
-        way.request().stage,
+        entitlement.request().stage,
         negotiated,
         session.as_ref(),
     )

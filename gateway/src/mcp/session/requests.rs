@@ -130,7 +130,7 @@ async fn set_level(
         Ok(level) => level,
         Err(fault) => return answers::malformed(Some(request.id), &fault),
     };
-    let way = Way::of_list(asked.door, permit, asked.call);
+    let way = Way::new(asked.door, permit.entitlement(), asked.call);
     let told = async {
         let token = way.token_b(asked.token).await?;
         let body = write::set_level(request.id, level);

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use onedoor_model::{
-    decide::{CallPermit, ListPermit},
-    ids::CallId,
-};
+use onedoor_model::{decide::Permit, ids::CallId};
 use onedoor_wire::{bearer::OwnedToken, session::Sending};
 use tokio::sync::Semaphore;
 
@@ -19,31 +16,12 @@ use super::{
 /// Answers of the door's own under way to one server on one stream; what it asks beyond that gets none.
 const ANSWERS: usize = 8;
 
-/// What a stream is permitted by.
-pub(super) enum Leave {
-    /// A call.
-    Call(CallPermit),
-    /// The server's own stream.
-    List(ListPermit),
-    /// The door's own stream: of no server.
-    Door,
-}
-
-impl Leave {
-    fn way<'a>(&'a self, door: &'a Arc<Door>, call: CallId) -> Option<Way<'a>> {
-        match self {
-            Self::Call(permit) => Some(Way::of_call(door, permit, call)),
-            Self::List(permit) => Some(Way::of_list(door, permit, call)),
-            Self::Door => None,
-        }
-    }
-}
-
 /// The upstream's side of one stream.
 pub(super) struct Side {
     pub(super) door: Arc<Door>,
     pub(super) session: Session,
-    leave: Leave,
+    /// What it is permitted by; none for the door's own stream, which is of no server.
+    permit: Option<Permit>,
     /// Token A: a stream may outlive the Token B that it was opened with, and ends with this one.
     token: OwnedToken,
     /// The request that opened the stream.
@@ -55,14 +33,14 @@ impl Side {
     pub(super) fn new(
         door: &Arc<Door>,
         session: Session,
-        leave: Leave,
+        permit: Option<Permit>,
         token: OwnedToken,
         call: CallId,
     ) -> Arc<Self> {
         Arc::new(Self {
             door: Arc::clone(door),
             session,
-            leave,
+            permit,
             token,
             call,
             answers: Arc::new(Semaphore::new(ANSWERS)),
@@ -85,9 +63,10 @@ impl Side {
     }
 
     async fn send(&self, message: Vec<u8>) -> Result<(), Failure> {
-        let Some(way) = self.leave.way(&self.door, self.call) else {
+        let Some(permit) = &self.permit else {
             return Ok(());
         };
+        let way = Way::new(&self.door, permit.entitlement(), self.call);
         let token = way.token_b(self.token.borrowed()).await?;
         way.send(token, Sending::Post, At::of(&self.session), message)
             .await?;

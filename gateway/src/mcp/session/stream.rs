@@ -39,9 +39,10 @@ const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
 /// A stream on its way to a client.
 pub(super) struct Stream {
     pub(super) side: Arc<Side>,
-    pub(super) watch: Watch,
     /// What the upstream sends; none where it has no stream for what answers nothing.
     pub(super) upstream: Option<PooledBody>,
+    // After the upstream's: a command counts as enforced once this is gone.
+    pub(super) watch: Watch,
     /// The call that it answers, and that has no outcome yet.
     pub(super) call: Option<Call>,
     /// The request that it answers.

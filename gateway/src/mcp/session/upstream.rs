@@ -10,7 +10,7 @@ use onedoor_connect::{PooledBody, RequestBody, SendError};
 use onedoor_exchange::TokenB;
 use onedoor_model::{
     audit::{Outcome, UpstreamFault},
-    decide::{CallPermit, Entitlement, ListPermit, Permit, Request as Decided, decide},
+    decide::Entitlement,
     ids::CallId,
 };
 use onedoor_wire::{
@@ -61,8 +61,6 @@ impl At {
 pub(super) struct Way<'a> {
     door: &'a Arc<Door>,
     entitlement: Entitlement<'a>,
-    /// What was permitted.
-    request: &'a Decided,
     call: CallId,
 }
 
@@ -76,22 +74,10 @@ pub(super) enum Answered<T> {
 }
 
 impl<'a> Way<'a> {
-    /// To the server whose tools may be listed.
-    pub(super) fn of_list(door: &'a Arc<Door>, permit: &'a ListPermit, call: CallId) -> Self {
+    pub(super) fn new(door: &'a Arc<Door>, entitlement: Entitlement<'a>, call: CallId) -> Self {
         Self {
             door,
-            entitlement: permit.entitlement(),
-            request: permit.request(),
-            call,
-        }
-    }
-
-    /// To the server whose tool may be called.
-    pub(super) fn of_call(door: &'a Arc<Door>, permit: &'a CallPermit, call: CallId) -> Self {
-        Self {
-            door,
-            entitlement: permit.entitlement(),
-            request: permit.request(),
+            entitlement,
             call,
         }
     }
@@ -99,11 +85,6 @@ impl<'a> Way<'a> {
     /// What it entitles to.
     pub(super) fn entitlement(self) -> Entitlement<'a> {
         self.entitlement
-    }
-
-    /// What was permitted.
-    pub(super) fn request(self) -> &'a Decided {
-        self.request
     }
 
     /// The caller's token for the upstream.
@@ -150,9 +131,13 @@ impl<'a> Way<'a> {
         let mut fresh = Fresh::No;
         loop {
             let lease = connection(self.door, self.entitlement, self.call, fresh).await?;
+            let may_write = loop {
+                self.door.fresh().await?;
+                if let Some(may_write) = MayWrite::check(&self.door.control, self.entitlement)? {
+                    break may_write;
+                }
+            };
             // No await between this check and the write.
-            let may_write = MayWrite::check(&self.door.control).ok_or(Reason::Stale)?;
-            self.still_permitted()?;
             let call = self.call;
             let late = Box::new(move |pause| {
                 tracing::error!(%call, ?pause, "a message was written after the lease had run out, and reset");
@@ -169,21 +154,6 @@ impl<'a> Way<'a> {
                     return Err(Reason::Upstream(UpstreamFault::Unreachable));
                 }
             }
-        }
-    }
-
-    /// Decides anew: Token B and the connection took their time.
-    fn still_permitted(self) -> Result<(), Reason> {
-        let snapshot = self.door.registry.snapshot();
-        let permit = decide(&snapshot, self.entitlement.principal(), self.request).map_err(Reason::Denied)?;
-        let now = match &permit {
-            Permit::CallTool(permit) => permit.version(),
-            Permit::ListTools(permit) | Permit::Discover(permit) => permit.version(),
-        };
-        if now.number == self.entitlement.version().number {
-            Ok(())
-        } else {
-            Err(Reason::RegistryChanged)
         }
     }
 

@@ -135,7 +135,7 @@ async fn end(asked: &Asked<'_>, session: &Session) -> Result<Response, Refused> 
     let Permit::ListTools(permit) = permit(asked, session, Verb::Delete, Method::ListTools, None)? else {
         return Err(Refused::NoSession);
     };
-    let way = Way::of_list(asked.door, &permit, asked.call);
+    let way = Way::new(asked.door, permit.entitlement(), asked.call);
     let head = send(asked, way, session, Verb::Delete, Sending::Delete).await?;
     match head.status() {
         status if status.is_success() => Ok(StatusCode::OK.into_response()),
@@ -160,11 +160,8 @@ pub(super) fn permit(
         Ok(None) => return Err(Refused::NoSession),
         Err(reason) => return Err(denied(&asked, verb, tool, reason)),
     };
-    let (server, version) = match &permit {
-        Permit::CallTool(permit) => (permit.server(), permit.version()),
-        Permit::ListTools(permit) | Permit::Discover(permit) => (permit.server(), permit.version()),
-    };
-    if session.is_served_by(server, version) {
+    let allowed = permit.entitlement();
+    if session.is_served_by(allowed.server(), allowed.version()) {
         Ok(permit)
     } else {
         Err(Refused::NoSession)

@@ -90,7 +90,7 @@ async fn start(asked: &Asked<'_>, session: &Session, permit: &CallPermit) -> Res
         roots: capability(declared.roots),
     };
     let wanted = session.version().unwrap_or(SessionVersion::LATEST);
-    let way = Way::of_call(asked.door, permit, asked.call);
+    let way = Way::new(asked.door, permit.entitlement(), asked.call);
     let begun = begin(asked, id, wanted, capabilities, way).await?;
     let at = At::target(&begun.target);
     way.send(begun.token, Sending::Post, at, write::initialized())

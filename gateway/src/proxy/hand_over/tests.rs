@@ -2,13 +2,17 @@
 
 use bytes::Bytes;
 use onedoor_connect::{AddressPolicy, Connector, Destination, Roots};
+use onedoor_model::{
+    decide::{DenialReason, Operation, Permit, Request as Asked},
+    registry::{Command, Stage},
+};
 use onedoor_registry::Registry;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
 };
 
-use crate::upstream::scene::Scene;
+use crate::upstream::scene::{Scene, ana};
 
 use super::*;
 
@@ -161,13 +165,84 @@ async fn a_command_counts_as_enforced_only_once_the_request_is_written() {
     answer.unwrap();
 }
 
+/// Leave to call a tool.
+fn permitted(scene: &Scene) -> Permit {
+    let request = Asked {
+        server: "finance".parse().unwrap(),
+        stage: Stage::Production,
+        operation: Operation::CallTool("read".parse().unwrap()),
+    };
+    decide(&scene.registry.snapshot(), &ana(), &request).unwrap()
+}
+
+fn refused(scene: &Scene, permit: &Permit) -> Option<Reason> {
+    MayWrite::check(&scene.control, permit.entitlement()).err()
+}
+
 #[tokio::test]
 async fn without_a_lease_nothing_may_be_written() {
     let scene = Scene::new().await;
-    assert!(MayWrite::check(&scene.control).is_some());
+    scene.serve("finance", 1).await;
+    let permit = permitted(&scene);
+    let checked = || MayWrite::check(&scene.control, permit.entitlement()).unwrap();
+    assert!(checked().is_some());
     scene.stall(true);
     while scene.control.lease().may_serve() {
         tokio::task::yield_now().await;
     }
-    assert!(MayWrite::check(&scene.control).is_none());
+    assert!(checked().is_none());
+}
+
+#[tokio::test]
+async fn nothing_is_written_but_what_would_be_permitted_now() {
+    let scene = Scene::new().await;
+    scene.serve("finance", 1).await;
+    let permit = permitted(&scene);
+    scene.disable("finance").await;
+    let denied = Reason::Denied(DenialReason::ServerDisabled);
+    assert_eq!(refused(&scene, &permit), Some(denied));
+}
+
+#[tokio::test]
+async fn nothing_is_written_to_a_version_that_does_not_serve_any_more() {
+    let scene = Scene::new().await;
+    scene.serve("finance", 1).await;
+    let permit = permitted(&scene);
+    scene.update("finance", 2).await;
+    scene.approve("finance").await;
+    assert_eq!(refused(&scene, &permit), None, "it is not promoted");
+    scene.promote("finance").await;
+    assert_eq!(refused(&scene, &permit), Some(Reason::RegistryChanged));
+}
+
+#[tokio::test]
+async fn nothing_is_written_to_a_retired_server_whose_name_is_anothers() {
+    let scene = Scene::new().await;
+    scene.serve("finance", 1).await;
+    let permit = permitted(&scene);
+    scene.retire("finance").await;
+    scene.serve("finance", 2).await;
+    let now = permitted(&scene);
+    assert_eq!(
+        now.entitlement().version().number,
+        permit.entitlement().version().number
+    );
+    assert_eq!(refused(&scene, &permit), Some(Reason::RegistryChanged));
+}
+
+#[tokio::test]
+async fn nothing_is_written_by_grants_that_the_record_does_not_name() {
+    let scene = Scene::new().await;
+    scene.serve("finance", 1).await;
+    let permit = permitted(&scene);
+    scene.grant("finance").await;
+    assert_eq!(
+        refused(&scene, &permit),
+        None,
+        "what the record names still allows it"
+    );
+    for id in permit.entitlement().grants() {
+        scene.give(0, Command::RemoveGrant { id: *id }).await;
+    }
+    assert_eq!(refused(&scene, &permit), Some(Reason::RegistryChanged));
 }

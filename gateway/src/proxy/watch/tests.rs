@@ -1,38 +1,24 @@
 //! What a call's watch does about the registry and the lease.
 
-use onedoor_model::decide::Operation;
-use onedoor_model::registry::Stage;
+use onedoor_model::{
+    decide::{Operation, Permit},
+    registry::Stage,
+};
 
-use crate::upstream::scene::Scene;
+use crate::upstream::scene::{Scene, ana};
 
 use super::*;
 
 /// Longer than anything here takes; reached only by a failure.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-fn principal() -> Arc<Principal> {
-    Arc::new(Principal {
-        issuer: "idp".parse().unwrap(),
-        tenant: "t".parse().unwrap(),
-        user: None,
-        display_name: None,
-        client: "app".parse().unwrap(),
-        groups: [].into(),
-        roles: [].into(),
-        scopes: [].into(),
-        token_id: "token".to_owned(),
-        issued_at: Timestamp::now(),
-        expires_at: Timestamp::now() + Duration::from_secs(3_600),
-    })
-}
-
-fn watch(scene: &Scene, request: Option<&Request>) -> Watch {
+fn watch(scene: &Scene, allowed: Option<Entitlement<'_>>) -> Watch {
     let deadline = Instant::now() + Duration::from_secs(600);
     let draining = CancellationToken::new();
     Watch::new(
         &scene.control,
-        &principal(),
-        request,
+        &ana(),
+        allowed,
         deadline,
         Timestamp::now(),
         &draining,
@@ -94,19 +80,50 @@ async fn what_was_decided_anew_no_longer_holds_up_what_came_later() {
     }
 }
 
-#[tokio::test]
-async fn what_is_cut_counts_as_enforced_when_it_is_gone() {
-    let scene = Scene::new().await;
+/// Leave to list the tools of a server.
+async fn permitted(scene: &Scene) -> Permit {
+    scene.serve("finance", 1).await;
     let request = Request {
         server: "finance".parse().unwrap(),
         stage: Stage::Production,
         operation: Operation::ListTools,
     };
-    let mut watch = watch(&scene, Some(&request));
+    decide(&scene.registry.snapshot(), &ana(), &request).unwrap()
+}
+
+#[tokio::test]
+async fn what_is_cut_counts_as_enforced_when_it_is_gone() {
+    let scene = Scene::new().await;
+    let permit = permitted(&scene).await;
+    let mut watch = watch(&scene, Some(permit.entitlement()));
     let before = scene.registry.enforced();
-    scene.register("finance", 1).await;
-    assert!(matches!(in_time(watch.cut()).await, Cut::Revoked(_)));
+    scene.disable("finance").await;
+    let revoked = Cut::Revoked(DenialReason::ServerDisabled);
+    assert_eq!(in_time(watch.cut()).await, revoked);
     assert_eq!(scene.registry.enforced(), before, "its stream may still be open");
     drop(watch);
     assert!(scene.registry.enforced() > before);
+}
+
+#[tokio::test]
+async fn another_server_of_the_same_name_is_not_the_one_that_was_permitted() {
+    let scene = Scene::new().await;
+    let permit = permitted(&scene).await;
+    let mut watch = watch(&scene, Some(permit.entitlement()));
+    scene.retire("finance").await;
+    scene.serve("finance", 1).await;
+    let revoked = Cut::Revoked(DenialReason::UnknownServer);
+    assert_eq!(in_time(watch.cut()).await, revoked);
+}
+
+/// However long the call has been waiting by then: what it might wait for before it is made says nothing of its answer.
+#[tokio::test]
+async fn a_call_that_is_made_pauses_without_a_lease_before_it_is_cut() {
+    let scene = Scene::new().await;
+    let mut watch = watch(&scene, None).waiting_until(Instant::now());
+    watch.is_made();
+    scene.stall(true);
+    let since = Instant::now();
+    assert_eq!(in_time(watch.cut()).await, Cut::Stale);
+    assert!(since.elapsed() >= STREAM_PATIENCE, "{:?}", since.elapsed());
 }

@@ -5,7 +5,7 @@ use onedoor_connect::{Connector, Roots};
 use onedoor_secrets::Secrets;
 use tokio::net::TcpListener;
 
-use crate::upstream::scene::Scene;
+use crate::upstream::{Health, scene::Scene};
 
 use super::*;
 
