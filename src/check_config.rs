@@ -11,6 +11,7 @@ use crate::{
         ServeConfig,
     },
     process,
+    telemetry::Logging,
 };
 
 /// What can be said of `onedoor check-config`.
@@ -81,11 +82,21 @@ fn of_gateway(config: &GatewayConfig) -> Vec<String> {
 }
 
 fn of_projector(config: &ProjectorConfig) -> Vec<String> {
-    vec![
+    let facts = vec![
         of_log(&config.log),
         of_database(&config.database),
         format!("probes and metrics on {}", config.listen),
-    ]
+    ];
+    [facts, of_logging(&config.logging)].concat()
+}
+
+/// What keeps nothing from starting.
+fn of_logging(logging: &Logging) -> Vec<String> {
+    logging
+        .remarks
+        .iter()
+        .map(|remark| format!("note: {remark}"))
+        .collect()
 }
 
 fn of_log(log: &LogConfig) -> String {
@@ -121,7 +132,7 @@ fn of_door(door: &DoorConfig) -> Vec<String> {
     facts.push(format!("issuers: {}", names(issuers.collect())));
     let admins = door.first_admins.iter().map(ToString::to_string);
     facts.push(format!("first admins: {}", names(admins.collect())));
-    facts
+    [facts, of_logging(&door.logging)].concat()
 }
 
 fn in_tls(tls: bool) -> &'static str {

@@ -17,6 +17,8 @@ use std::{
 
 use onedoor_model::chain::BrokenChain;
 
+use crate::process;
+
 /// The folder of the log, in an installation and in a backup.
 const LOG: &str = "log";
 /// The folder of keys.
@@ -105,12 +107,12 @@ enum BackupError {
 
 /// Makes a backup.
 pub(crate) fn backup(args: &BackupArgs) -> ExitCode {
-    conclude(run(make::make(&args.data, &args.into)))
+    conclude(&run(make::make(&args.data, &args.into)))
 }
 
 /// Makes an installation out of a backup.
 pub(crate) fn restore(args: &RestoreArgs) -> ExitCode {
-    conclude(run(restore::restore(args)))
+    conclude(&run(restore::restore(args)))
 }
 
 fn run(work: impl Future<Output = Result<Vec<String>, BackupError>>) -> Result<Vec<String>, BackupError> {
@@ -118,25 +120,10 @@ fn run(work: impl Future<Output = Result<Vec<String>, BackupError>>) -> Result<V
     runtime.block_on(work)
 }
 
-#[expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a person at a terminal reads it"
-)]
-fn conclude(done: Result<Vec<String>, BackupError>) -> ExitCode {
+fn conclude(done: &Result<Vec<String>, BackupError>) -> ExitCode {
     match done {
-        Ok(said) => {
-            said.iter().for_each(|line| println!("{line}"));
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            let causes = std::iter::successors(std::error::Error::source(&error), |&cause| cause.source());
-            eprintln!(
-                "error: {}",
-                causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-            );
-            ExitCode::FAILURE
-        }
+        Ok(said) => process::conclude(Ok(said.join("\n"))),
+        Err(error) => process::conclude(Err(error)),
     }
 }
 

@@ -103,6 +103,7 @@ struct CallView {
     operation: String,
     outcome: String,
     cause: Option<String>,
+    late: Option<String>,
     duration_ms: Option<f64>,
     trace_id: Option<String>,
 }
@@ -222,9 +223,13 @@ impl CallView {
     }
 
     fn outcome(&self) -> Cow<'_, str> {
-        match &self.cause {
+        let outcome: Cow<'_, str> = match &self.cause {
             Some(cause) => format!("{}: {cause}", self.outcome).into(),
             None => self.outcome.as_str().into(),
+        };
+        match &self.late {
+            Some(why) => format!("{outcome}, sent late: {why}").into(),
+            None => outcome,
         }
     }
 }

@@ -96,7 +96,7 @@ pub(crate) struct GatewayArgs {
 /// Where the configuration of `onedoor projector` comes from.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(
-    next_help_heading = "Configuration (--listen has the variable ONEDOOR_PROJECTOR_LISTEN, --log-url ONEDOOR_LOG_URL)"
+    next_help_heading = "Configuration (each flag has a variable: --log-url is ONEDOOR_LOG_URL, --listen ONEDOOR_PROJECTOR_LISTEN)"
 )]
 pub(crate) struct ProjectorArgs {
     #[command(flatten)]

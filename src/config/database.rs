@@ -6,10 +6,10 @@ use onedoor_projector::{Password, PostgresOptions};
 
 use super::{
     args::PartsArgs,
+    exposed,
     layers::{Environment, lay, layer},
-    log::number,
     secret,
-    section::Section,
+    section::{Section, number},
     source::{Fault, Faults, Given},
     tls::TlsInputs,
     url::part,
@@ -58,14 +58,18 @@ impl DatabaseInputs {
                 None
             }
         };
-        let password = self.password.map(|given| faults.keep(secret::text(&given)));
+        let password = self.password.map(|given| secret::text(&given, faults));
         let schema = self.schema.map(|given| faults.keep(schema(given)));
         let tls = self.tls.map(|tls| tls.judge(faults));
         let most = NonZeroU32::MIN.saturating_add(36_499);
         let keep_days = self
             .keep_days
             .map(|given| faults.keep(number(&given, NonZeroU32::MIN..=most)));
-        let mut options = PostgresOptions::new(url?);
+        let (given, url) = (self.url?, url?);
+        if tls.is_none() {
+            exposed::plain_text(&given, url.host_str(), "database", faults);
+        }
+        let mut options = PostgresOptions::new(url);
         if let Some(password) = password {
             options.password = Some(Password::new(password?));
         }

@@ -13,13 +13,13 @@ use super::{
     database::DatabaseInputs,
     document::Document,
     door::{DoorConfig, DoorInputs},
-    environment,
+    environment, exposed,
     folder::folder,
     layers::{Environment, lay, layer},
     load,
-    log::{LogConfig, LogInputs, number},
+    log::{LogConfig, LogInputs},
     redis::RedisInputs,
-    section::Section,
+    section::{Section, number},
     source::{Fault, Faults, Given, Source},
 };
 
@@ -104,6 +104,9 @@ impl Inputs {
             door: DoorInputs::read(&args.door, environment, document, &mut root, faults),
         };
         root.leave(["projector"]);
+        let hint =
+            "leave it out: what a gateway keeps is in the log, and `keys` names the folder of its keys";
+        root.refuse(&["data"], "is for `onedoor serve`", hint, faults);
         root.close(faults);
         #[rustfmt::skip]
         lay([
@@ -166,6 +169,7 @@ fn keys(given: Option<Given<String>>, faults: &mut Faults) -> Option<Keys> {
         return None;
     };
     let folder = faults.keep(folder(&given))?;
+    faults.keep(exposed::keys(&given, &folder))?;
     faults.keep(load_keys(&given, &folder))
 }
 

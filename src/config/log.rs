@@ -1,16 +1,17 @@
 //! `[log]`: where the log is, and how it is spoken to.
 
-use onedoor_log::{KafkaOptions, Password, PasswordMechanism, Sasl};
+use onedoor_log::{KafkaOptions, Password, PasswordMechanism, Sasl, check_kafka_url};
 
 use super::{
     args::{LogArgs, PartsArgs},
     document::Document,
-    environment,
+    environment, exposed,
     layers::{Environment, lay, layer},
     load, secret,
-    section::Section,
+    section::{Section, number},
     source::{Fault, Faults, Given},
     tls::TlsInputs,
+    url::is_here,
 };
 
 /// The log of replicas.
@@ -82,7 +83,8 @@ impl LogInputs {
 
     /// None only where a fault was added.
     pub(super) fn judge(mut self, faults: &mut Faults) -> Option<LogConfig> {
-        let url = match self.url.take() {
+        let given = self.url.take();
+        let url = match &given {
             Some(given) => faults.keep(shared(given)),
             None => {
                 faults.add(Fault::missing(
@@ -93,10 +95,12 @@ impl LogInputs {
             }
         };
         let kafka = self.judge_kafka(faults);
-        Some(LogConfig {
-            url: url?,
-            kafka: kafka?,
-        })
+        let (given, url, kafka) = (given?, url?, kafka?);
+        if kafka.tls.is_none() {
+            faults.keep(in_plain_text(&given, &url, kafka.sasl.as_ref()))?;
+            exposed::plain_text(&given, hosts(&url), "log", faults);
+        }
+        Some(LogConfig { url, kafka })
     }
 
     fn judge_kafka(self, faults: &mut Faults) -> Option<KafkaOptions> {
@@ -173,7 +177,7 @@ impl SaslInputs {
         }
         let username = required(self.username, "log.sasl.username", faults);
         let password = required(self.password, "log.sasl.password", faults)
-            .and_then(|given| faults.keep(secret::text(&given)));
+            .and_then(|given| secret::text(&given, faults));
         Some(Sasl::Password {
             mechanism,
             user: username?.value,
@@ -189,7 +193,7 @@ impl SaslInputs {
             .and_then(|given| faults.keep(endpoint(&given)));
         let client_id = required(self.client_id, "log.sasl.clientId", faults);
         let client_secret = required(self.client_secret, "log.sasl.clientSecret", faults)
-            .and_then(|given| faults.keep(secret::text(&given)));
+            .and_then(|given| secret::text(&given, faults));
         Some(Sasl::OAuthBearer {
             token_endpoint: endpoint?.into(),
             client_id: client_id?.value,
@@ -207,7 +211,7 @@ fn required<T>(given: Option<Given<T>>, field: &str, faults: &mut Faults) -> Opt
 }
 
 /// A log that more than one process can write to.
-fn shared(given: Given<String>) -> Result<String, Fault> {
+fn shared(given: &Given<String>) -> Result<String, Fault> {
     const EXAMPLE: &str = "kafka://kafka.example:9092/onedoor";
     match given.value.split_once("://") {
         Some(("sqlite", _)) => Err(given.fault(
@@ -220,13 +224,49 @@ fn shared(given: Given<String>) -> Result<String, Fault> {
             "holds a user or a password",
             "take it out, and give [log.sasl] with username and password = \"env:NAME\"",
         )),
-        Some(("kafka" | "memory", _)) => Ok(given.value),
-        Some(_) | None => Err(given.fault("is no log", format!("write it as {EXAMPLE}"))),
+        Some(_) | None => check_kafka_url(&given.value)
+            .map(|()| given.value.clone())
+            .map_err(|rule| given.fault(format!("is no log that processes share: {rule}"), format!("write it as {EXAMPLE}"))),
     }
 }
 
+/// The brokers' hosts.
+fn hosts(url: &str) -> impl Iterator<Item = &str> {
+    let brokers = url
+        .trim_start_matches("kafka://")
+        .split('/')
+        .next()
+        .unwrap_or_default();
+    brokers
+        .split(',')
+        .filter_map(|broker| Some(broker.rsplit_once(':')?.0))
+}
+
+/// What a client proves itself by must not be read on the way.
+fn in_plain_text(given: &Given<String>, url: &str, sasl: Option<&Sasl>) -> Result<(), Fault> {
+    let shown = match sasl {
+        Some(Sasl::Password {
+            mechanism: PasswordMechanism::Plain,
+            ..
+        }) => "the password",
+        Some(Sasl::OAuthBearer { .. }) => "the token",
+        Some(Sasl::Password {
+            mechanism: PasswordMechanism::ScramSha256 | PasswordMechanism::ScramSha512,
+            ..
+        })
+        | None => return Ok(()),
+    };
+    if hosts(url).all(is_here) {
+        return Ok(());
+    }
+    Err(given.fault(
+        format!("{shown} of [log.sasl] would cross the network in plain text"),
+        "give [log] a table tls; or use SCRAM-SHA-512",
+    ))
+}
+
 fn endpoint(given: &Given<String>) -> Result<url::Url, Fault> {
-    url::Url::parse(&given.value)
+    let url = url::Url::parse(&given.value)
         .ok()
         .filter(|url| matches!(url.scheme(), "https" | "http") && url.has_host())
         .ok_or_else(|| {
@@ -234,19 +274,12 @@ fn endpoint(given: &Given<String>) -> Result<url::Url, Fault> {
                 format!("{:?} is no http(s) URL", given.value),
                 "write the authorization server's token endpoint",
             )
-        })
-}
-
-/// A whole number within bounds.
-pub(super) fn number<T>(given: &Given<String>, within: std::ops::RangeInclusive<T>) -> Result<T, Fault>
-where
-    T: std::str::FromStr + PartialOrd + std::fmt::Display,
-{
-    let number = given.value.parse().ok().filter(|number| within.contains(number));
-    number.ok_or_else(|| {
-        given.fault(
-            format!("{:?} is no whole number within bounds", given.value),
-            format!("write {} to {}", within.start(), within.end()),
-        )
-    })
+        })?;
+    if url.scheme() == "http" && !url.host_str().is_some_and(is_here) {
+        return Err(given.fault(
+            "is http: the client secret would cross the network in plain text",
+            "write https",
+        ));
+    }
+    Ok(url)
 }

@@ -7,6 +7,7 @@ mod args;
 mod database;
 mod document;
 mod door;
+mod exposed;
 mod first_admin;
 mod folder;
 mod gateway;
@@ -63,7 +64,7 @@ fn load<T>(
             Ok(text) => Document::parse(path, &text, &mut faults),
             Err(error) => {
                 faults.add(unreadable(path, &error));
-                Document::none()
+                return Err(faults);
             }
         },
     };

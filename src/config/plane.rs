@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::Path};
 use onedoor_gateway::Tls;
 
 use super::{
+    exposed,
     section::Section,
     source::{Fault, Faults, Given, Source},
     url::{Origin, is_host, loopback_hosts},
@@ -124,7 +125,10 @@ impl Listening {
         let plane = inputs.name;
         let listen = faults.keep(address(inputs.listen, &format!("{plane}.listen"), port));
         let tls = match (inputs.certificate, inputs.key) {
-            (Some(certificate), Some(key)) => faults.keep(load(&certificate, &key)).map(Some),
+            (Some(certificate), Some(key)) => {
+                exposed::file(&key, Path::new(&key.value), faults);
+                faults.keep(load(&certificate, &key)).map(Some)
+            }
             (None, None) => Some(None),
             (Some(certificate), None) => {
                 faults.add(certificate.fault("has no key beside it", format!("give {plane}.tls.key, too")));
@@ -167,7 +171,8 @@ impl Listening {
         let listen = self.listen.value;
         let derived = || {
             let mut hosts = origin.hosts();
-            hosts.extend(loopback_hosts(listen));
+            let loopback = loopback_hosts(listen).into_iter();
+            hosts.extend(loopback.filter(|host| !origin.hosts().contains(host)));
             hosts
         };
         PlaneConfig {

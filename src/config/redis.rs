@@ -5,15 +5,16 @@ use std::time::Duration;
 use onedoor_model::registry::SecretRef;
 use onedoor_redis::Options;
 use onedoor_secrets::Secrets;
+use url::Url;
 
 use crate::process::with_causes;
 
 use super::{
     args::GatewayArgs,
+    exposed,
     layers::{Environment, lay, layer},
-    log::number,
     secret,
-    section::Section,
+    section::{Section, number},
     source::{Fault, Faults, Given},
     tls::{TlsFiles, TlsInputs},
     url::part,
@@ -64,7 +65,11 @@ impl RedisInputs {
         }
         let encrypted = self.tls.is_some();
         let url = match &self.url {
-            Some(given) => faults.keep(address(given, encrypted)),
+            Some(given) => faults.keep(address(given, encrypted)).inspect(|url| {
+                if url.scheme() == "redis" {
+                    exposed::plain_text(given, url.host_str(), "redis", faults);
+                }
+            }),
             None => {
                 faults.add(Fault::missing(
                     "redis.url",
@@ -73,7 +78,7 @@ impl RedisInputs {
                 None
             }
         };
-        let password = self.password.map(|given| faults.keep(secret::reference(&given)));
+        let password = self.password.map(|given| secret::reference(&given, faults));
         let tls = self.tls.map(|tls| tls.judge(faults));
         let keys = keys(self.keys, faults);
         let prefix = match self.prefix {
@@ -84,7 +89,7 @@ impl RedisInputs {
         let connect = self.connect.map(|given| faults.keep(millis(&given)));
         let command = self.command.map(|given| faults.keep(millis(&given)));
         let (given, tls) = (self.url?, tls?);
-        let mut options = Options::new(url?, keys?);
+        let mut options = Options::new(String::from(url?), keys?);
         options.password = password.map_or(Some(None), |read| read.map(Some))?;
         options.prefix = prefix?.unwrap_or(options.prefix);
         options.ca = tls.ca.as_deref().and_then(secret::of_file);
@@ -97,19 +102,16 @@ impl RedisInputs {
         if let Some(command) = command {
             options.command_timeout = command?;
         }
-        let checked = options.check(&Secrets::default());
-        faults.keep(checked.map_err(|error| {
-            given.fault(
-                with_causes(&error),
-                "mend [redis]; keys are 32 bytes in Base64, as `openssl rand -base64 32` makes them",
-            )
+        faults.keep(options.check(&Secrets::default()).map_err(|error| Fault {
+            field: "redis".to_owned(),
+            ..given.fault(with_causes(&error), "mend what it names")
         }))?;
         Some(Some(options))
     }
 }
 
-/// The address, with the user.
-fn address(given: &Given<String>, encrypted: bool) -> Result<String, Fault> {
+/// The address, with the user. What is left of its form is checked with the rest.
+fn address(given: &Given<String>, encrypted: bool) -> Result<Url, Fault> {
     let url = part(given, &["redis", "rediss"], "rediss://onedoor@redis.example:6379")?;
     if encrypted && url.scheme() == "redis" {
         return Err(given.fault(
@@ -117,7 +119,7 @@ fn address(given: &Given<String>, encrypted: bool) -> Result<String, Fault> {
             "write rediss://, or leave tls out",
         ));
     }
-    Ok(url.into())
+    Ok(url)
 }
 
 fn keys(given: Option<Given<Vec<String>>>, faults: &mut Faults) -> Option<Vec<SecretRef>> {
@@ -134,11 +136,21 @@ fn keys(given: Option<Given<Vec<String>>>, faults: &mut Faults) -> Option<Vec<Se
             field: format!("{}[{index}]", given.field),
             source: given.source.clone(),
         };
-        faults.keep(secret::reference(&one))
+        let reference = secret::reference(&one, faults)?;
+        faults.keep(key(&one, reference))
     });
     // All of them, so that every fault is told.
     let read: Vec<_> = read.collect();
     read.into_iter().collect()
+}
+
+/// A key of the right form: the one check that needs no more than it.
+fn key(given: &Given<String>, reference: SecretRef) -> Result<SecretRef, Fault> {
+    let alone = Options::new("redis://localhost", vec![reference.clone()]);
+    match alone.check(&Secrets::default()) {
+        Ok(()) => Ok(reference),
+        Err(error) => Err(given.fault(with_causes(&error), "make one: openssl rand -base64 32")),
+    }
 }
 
 fn millis(given: &Given<String>) -> Result<Duration, Fault> {

@@ -2,31 +2,25 @@
 
 use std::path::Path;
 
-use onedoor_model::registry::SecretRef;
+use onedoor_model::registry::{SecretPlace, SecretRef};
 use onedoor_secrets::{Secret, Secrets};
 
-use super::source::{Fault, Given};
+use super::{
+    exposed,
+    source::{Fault, Faults, Given},
+};
 use crate::process::with_causes;
 
-/// A reference to a secret that can be read now. What stands there instead of a reference is not told back: it may be a secret.
-pub(super) fn reference(given: &Given<String>) -> Result<SecretRef, Fault> {
-    let reference: SecretRef = given.value.parse().map_err(|_| {
-        given.fault(
-            "is no reference to a secret",
-            "write env:NAME or file:/absolute/path, and put the secret there",
-        )
-    })?;
-    read(given, &reference)?;
-    Ok(reference)
+/// A reference to a secret that can be read now. None only where a fault was added.
+pub(super) fn reference(given: &Given<String>, faults: &mut Faults) -> Option<SecretRef> {
+    read(given, faults).map(|(reference, _)| reference)
 }
 
-/// The text that a reference names. It goes where it is needed as what does not print.
-pub(super) fn text(given: &Given<String>) -> Result<String, Fault> {
-    let secret = read(given, &reference(given)?)?;
-    secret
-        .expose_text()
-        .map(str::to_owned)
-        .ok_or_else(|| given.fault("refers to a secret that is no text", "store it as UTF-8"))
+/// The text that a reference names. It goes where it is needed as what does not print. None only where a fault was added.
+pub(super) fn text(given: &Given<String>, faults: &mut Faults) -> Option<String> {
+    let (_, secret) = read(given, faults)?;
+    let text = secret.expose_text().map(str::to_owned);
+    faults.keep(text.ok_or_else(|| given.fault("refers to a secret that is no text", "store it as UTF-8")))
 }
 
 /// The reference to a file.
@@ -35,8 +29,26 @@ pub(super) fn of_file(path: &Path) -> Option<SecretRef> {
     format!("file:{}", path.display()).parse().ok()
 }
 
-fn read(given: &Given<String>, reference: &SecretRef) -> Result<Secret, Fault> {
-    Secrets::default()
-        .read(reference)
-        .map_err(|error| given.fault(with_causes(&error), "put the secret where the reference says"))
+fn read(given: &Given<String>, faults: &mut Faults) -> Option<(SecretRef, Secret)> {
+    let reference = faults.keep(parse(given))?;
+    let secret = Secrets::default().read(&reference);
+    let secret =
+        faults
+            .keep(secret.map_err(|error| {
+                given.fault(with_causes(&error), "put the secret where the reference says")
+            }))?;
+    if let SecretPlace::File(path) = reference.place() {
+        exposed::file(given, path, faults);
+    }
+    Some((reference, secret))
+}
+
+/// What stands there instead of a reference is not told back: it may be a secret.
+fn parse(given: &Given<String>) -> Result<SecretRef, Fault> {
+    given.value.parse().map_err(|_| {
+        given.fault(
+            "is no reference to a secret",
+            "write env:NAME or file:/absolute/path, and put the secret there",
+        )
+    })
 }

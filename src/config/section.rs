@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::{
     document::{Document, field},
-    source::{Faults, Given},
+    source::{Fault, Faults, Given},
 };
 
 /// A table that is being read. Close it when all known keys were read.
@@ -15,6 +15,8 @@ pub(super) struct Section<'a> {
     pointer: String,
     table: Option<&'a Map<String, Value>>,
     known: Vec<&'static str>,
+    /// Keys that are told of already.
+    refused: Vec<&'static str>,
 }
 
 impl<'a> Section<'a> {
@@ -25,6 +27,7 @@ impl<'a> Section<'a> {
             pointer: String::new(),
             table: Some(&document.root),
             known: Vec::new(),
+            refused: Vec::new(),
         }
     }
 
@@ -49,6 +52,7 @@ impl<'a> Section<'a> {
             pointer,
             table,
             known: Vec::new(),
+            refused: Vec::new(),
         }
     }
 
@@ -68,6 +72,7 @@ impl<'a> Section<'a> {
             pointer,
             table,
             known: Vec::new(),
+            refused: Vec::new(),
         }
     }
 
@@ -111,6 +116,16 @@ impl<'a> Section<'a> {
         Some(at(self.document, &format!("{}/{key}", self.pointer), value))
     }
 
+    /// Keys that are of use elsewhere. The first that is here is a fault, which speaks for the others.
+    pub(super) fn refuse(&mut self, keys: &[&'static str], message: &str, hint: &str, faults: &mut Faults) {
+        self.refused.extend(keys);
+        let here = |key: &&&str| self.table.is_some_and(|table| table.contains_key(**key));
+        if let Some(key) = keys.iter().find(here) {
+            let pointer = format!("{}/{key}", self.pointer);
+            faults.add(at(self.document, &pointer, ()).fault(message, hint));
+        }
+    }
+
     /// Keys that others read: they may be there.
     pub(super) fn leave(&mut self, keys: impl IntoIterator<Item = &'static str>) {
         self.known.extend(keys);
@@ -127,7 +142,7 @@ impl<'a> Section<'a> {
             .table
             .into_iter()
             .flat_map(Map::keys)
-            .filter(|key| !self.known.contains(&key.as_str()));
+            .filter(|key| !self.known.contains(&key.as_str()) && !self.refused.contains(&key.as_str()));
         for key in unknown {
             let pointer = format!("{}/{key}", self.pointer);
             let meant = did_you_mean(key, &self.known);
@@ -168,4 +183,18 @@ pub(super) fn at<T>(document: &Document, pointer: &str, value: T) -> Given<T> {
         field: field(pointer),
         source: document.source(pointer),
     }
+}
+
+/// A whole number within bounds.
+pub(super) fn number<T>(given: &Given<String>, within: std::ops::RangeInclusive<T>) -> Result<T, Fault>
+where
+    T: std::str::FromStr + PartialOrd + std::fmt::Display,
+{
+    let number = given.value.parse().ok().filter(|number| within.contains(number));
+    number.ok_or_else(|| {
+        given.fault(
+            format!("{:?} is no whole number within bounds", given.value),
+            format!("write {} to {}", within.start(), within.end()),
+        )
+    })
 }

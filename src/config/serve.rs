@@ -17,6 +17,18 @@ use super::{
 /// Where state is kept where nobody says otherwise.
 const DATA: &str = "/var/lib/onedoor";
 
+/// What only the file of a gateway or a projector has.
+const OF_REPLICAS: [&str; 8] = [
+    "log",
+    "database",
+    "redis",
+    "projector",
+    "keys",
+    "replica",
+    "drainSeconds",
+    "graceSeconds",
+];
+
 /// A configuration without fault.
 #[derive(Debug)]
 pub(crate) struct ServeConfig {
@@ -51,6 +63,8 @@ impl ServeConfig {
         let mut root = Section::root(document);
         let mut data = root.text("data", faults);
         let door = DoorInputs::read(&args.door, environment, document, &mut root, faults);
+        let hint = "is it the file of a gateway? `onedoor check-config gateway` judges it; else leave it out";
+        root.refuse(&OF_REPLICAS, "is for replicas, which share a log", hint, faults);
         root.close(faults);
         document.refuse_keys(faults);
         lay(

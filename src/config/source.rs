@@ -46,7 +46,11 @@ pub(crate) struct Fault {
 
 /// Everything that is wrong.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Faults(Vec<Fault>);
+pub(crate) struct Faults {
+    faults: Vec<Fault>,
+    /// What keeps nothing from starting, and somebody should know all the same.
+    remarks: Vec<String>,
+}
 
 impl<T> Given<T> {
     /// A fault of this value.
@@ -73,8 +77,22 @@ impl Fault {
 }
 
 impl Faults {
+    /// What is missing because it was given badly is not told twice.
     pub(crate) fn add(&mut self, fault: Fault) {
-        self.0.push(fault);
+        let was_given = || self.faults.iter().any(|told| told.field == fault.field);
+        if fault.source != Source::Nowhere || !was_given() {
+            self.faults.push(fault);
+        }
+    }
+
+    /// Keeps something that keeps nothing from starting.
+    pub(super) fn remark(&mut self, remark: &Fault) {
+        self.remarks.push(remark.to_string().replace("\n    ", ": "));
+    }
+
+    /// The remarks so far, a line each, which are no longer held here.
+    pub(super) fn take_remarks(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.remarks)
     }
 
     /// The value of a good result; the fault of a bad one is added.
@@ -83,12 +101,12 @@ impl Faults {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.faults.is_empty()
     }
 
     #[cfg(test)]
     pub(super) fn as_slice(&self) -> &[Fault] {
-        &self.0
+        &self.faults
     }
 }
 
@@ -121,8 +139,11 @@ impl fmt::Display for Fault {
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let faults = if self.0.len() == 1 { "fault" } else { "faults" };
-        writeln!(f, "the configuration has {} {faults}:", self.0.len())?;
-        self.0.iter().try_for_each(|fault| writeln!(f, "\n  {fault}"))
+        let count = self.faults.len();
+        let faults = if count == 1 { "fault" } else { "faults" };
+        writeln!(f, "the configuration has {count} {faults}:")?;
+        self.faults
+            .iter()
+            .try_for_each(|fault| writeln!(f, "\n  {fault}"))
     }
 }

@@ -26,10 +26,12 @@ impl TelemetryInputs {
         inputs
     }
 
+    /// Judged last: it takes along what was remarked on before.
     pub(super) fn judge(self, faults: &mut Faults) -> Logging {
         Logging {
             log: self.log.and_then(|given| faults.keep(log(&given))),
             log_format: self.log_format.and_then(|given| faults.keep(log_format(&given))),
+            remarks: faults.take_remarks(),
         }
     }
 }

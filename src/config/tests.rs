@@ -136,7 +136,7 @@ fn without_a_file_there_are_defaults_on_loopback() {
     assert_eq!(config.door.admin_url, "http://localhost:8081");
     assert_eq!(
         config.door.admin_plane.hosts,
-        ["localhost:8081", "127.0.0.1:8081", "localhost:8081"]
+        ["localhost:8081", "127.0.0.1:8081"]
     );
 }
 
@@ -241,6 +241,26 @@ fn an_unknown_key_is_told_what_was_meant() {
 }
 
 #[test]
+fn the_file_of_a_gateway_is_told_from_a_mistake() {
+    let gateway = format!("keys = \"/keys\"\nlog.url = \"kafka://k:9092/onedoor\"\n{GOOD}");
+    assert_eq!(Given::file(&gateway).faults().len(), 1);
+    let faults = Given::file(gateway).read().unwrap_err().to_string();
+    assert!(
+        faults.contains("log: is for replicas") && faults.contains("check-config gateway"),
+        "{faults}"
+    );
+}
+
+#[test]
+fn what_was_given_badly_is_not_told_to_be_missing() {
+    let text = GOOD.replace("publicUrl = \"https://door.example\"", "publicUrl = 8443");
+    assert_eq!(
+        Given::file(text).faults(),
+        ["onedoor.toml:3 publicUrl: must be a text in quotes"]
+    );
+}
+
+#[test]
 fn every_line_that_is_no_toml_is_named() {
     let faults = Given::file(format!("a = = 1\n{GOOD}\nb = \"open\nc = 1")).faults();
     let syntax: Vec<_> = faults.iter().filter(|fault| fault.contains("no TOML")).collect();
@@ -315,7 +335,7 @@ fn logs_are_said_in_the_file_where_nothing_else_says_it() {
     assert_eq!(logging.log_format, Some(telemetry::Format::Json));
     let flag = Logging {
         log: Some("warn".to_owned()),
-        log_format: None,
+        ..Logging::default()
     };
     let both = flag.or(logging);
     assert_eq!(
@@ -367,13 +387,8 @@ fn a_secret_in_the_file_is_a_fault_and_not_repeated() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_named() {
-    let given = Given::default().flags([
-        "--config",
-        "/nowhere/onedoor.toml",
-        "--public-url",
-        "http://localhost",
-    ]);
+fn a_file_that_is_not_there_is_named_and_nothing_that_it_might_have_held() {
+    let given = Given::default().flags(["--config", "/nowhere/onedoor.toml"]);
     assert_eq!(
         given.faults(),
         ["/nowhere/onedoor.toml:1 : cannot be read: No such file or directory (os error 2)"]

@@ -3,6 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use super::{
+    exposed,
     section::Section,
     source::{Fault, Faults, Given},
 };
@@ -55,7 +56,9 @@ impl TlsInputs {
         let client = match (self.certificate, self.key) {
             (Some(certificate), Some(key)) => {
                 let certificate = faults.keep(pem(&certificate, "CERTIFICATE"));
-                let key = faults.keep(pem(&key, "PRIVATE KEY"));
+                let given = key;
+                let key = faults.keep(pem(&given, "PRIVATE KEY"));
+                key.iter().for_each(|key| exposed::file(&given, key, faults));
                 Some(ClientCertificate {
                     certificate: certificate?,
                     key: key?,

@@ -45,12 +45,7 @@ impl Origin {
 
     /// Whether it can be reached from this machine only.
     pub(super) fn is_loopback(&self) -> bool {
-        match self.0.host() {
-            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        }
+        self.0.host_str().is_some_and(is_here)
     }
 
     /// As text, without a trailing slash.
@@ -66,6 +61,16 @@ impl Origin {
             (Some(port), _) => vec![format!("{name}:{port}")],
             (None, None) => vec![name.to_owned()],
         }
+    }
+}
+
+/// Whether a host is this machine: a name, an IPv4 address, or an IPv6 address in brackets.
+pub(super) fn is_here(host: &str) -> bool {
+    match Host::parse(host) {
+        Ok(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Ok(Host::Ipv4(address)) => address.is_loopback(),
+        Ok(Host::Ipv6(address)) => address.is_loopback(),
+        Err(_) => false,
     }
 }
 

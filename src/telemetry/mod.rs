@@ -20,6 +20,9 @@ pub(crate) struct Logging {
     /// Form of log lines [default: text].
     #[arg(long, env = "ONEDOOR_LOG_FORMAT", value_enum)]
     pub(crate) log_format: Option<Format>,
+    /// What was to be said of the configuration before there were logs.
+    #[arg(skip)]
+    pub(crate) remarks: Vec<String>,
 }
 
 /// Form of log lines.
@@ -47,6 +50,7 @@ impl Logging {
         Self {
             log: self.log.or(other.log),
             log_format: self.log_format.or(other.log_format),
+            remarks: [self.remarks, other.remarks].concat(),
         }
     }
 }
@@ -64,5 +68,8 @@ pub(crate) fn start(args: &Logging) {
             .fmt_fields(JsonMembers)
             .event_format(JsonLines)
             .init(),
+    }
+    for remark in &args.remarks {
+        tracing::warn!("{remark}");
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::cli::{failure::Failure, neutral, screen::Screen};
 
 /// Members of a call as the API names them.
-const COLUMNS: [&str; 26] = [
+const COLUMNS: [&str; 27] = [
     "time",
     "user",
     "userName",
@@ -15,6 +15,7 @@ const COLUMNS: [&str; 26] = [
     "tool",
     "outcome",
     "cause",
+    "late",
     "durationMs",
     "traceId",
     "call",

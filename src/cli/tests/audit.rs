@@ -30,7 +30,10 @@ async fn a_table_says_who_called_what_and_how_it_ended() {
     let mut denied = json!({"time": "2026-11-24T06:59:00.000Z", "call": "b", "outcome": "denied", "operation": "tools/list",
         "issuer": "demo", "tenant": "t", "client": "a4f1", "tokenId": "k", "grants": [], "revision": 12});
     denied["cause"] = "no_grant".into();
-    let stub = Stub::new([page(&[call("convert", "Ana Lyst"), denied], None)]).await;
+    let mut late = call("convert", "Ana Lyst");
+    late["outcome"] = "cancelled".into();
+    late["late"] = "stale".into();
+    let stub = Stub::new([page(&[late, denied], None)]).await;
     let filters = [
         "--server",
         "finance",
@@ -54,9 +57,9 @@ async fn a_table_says_who_called_what_and_how_it_ended() {
     assert_eq!(
         ran.out,
         format!(
-            "TIME                      USER             CLIENT  SERVER   TOOL          OUTCOME                  MS    TRACE\n\
-             2026-11-24T07:00:00.123Z  Ana Lyst (1a6d)  7d30    finance  convert       not_dispatched: revoked  12.3  {TRACE}\n\
-             2026-11-24T06:59:00.000Z  -                a4f1    -        (tools/list)  denied: no_grant         -     -\n"
+            "TIME                      USER             CLIENT  SERVER   TOOL          OUTCOME                               MS    TRACE\n\
+             2026-11-24T07:00:00.123Z  Ana Lyst (1a6d)  7d30    finance  convert       cancelled: revoked, sent late: stale  12.3  {TRACE}\n\
+             2026-11-24T06:59:00.000Z  -                a4f1    -        (tools/list)  denied: no_grant                      -     -\n"
         )
     );
     assert_eq!(

@@ -1,5 +1,8 @@
 //! The configuration of gateways and of the projector, which may be one file.
 
+use std::os::unix::fs::PermissionsExt as _;
+
+use clap::CommandFactory as _;
 use onedoor_gateway::Keys;
 use onedoor_log::{PasswordMechanism, Sasl};
 
@@ -62,6 +65,7 @@ impl Scene {
         let at = |name: &str| folder.path().join(name).display().to_string();
         Keys::generate(&folder.path().join("keys")).unwrap();
         fs::write(at("secret"), SECRET).unwrap();
+        fs::set_permissions(at("secret"), fs::Permissions::from_mode(0o600)).unwrap();
         let text = text
             .replace("KEYS", &at("keys"))
             .replace("SECRET", &at("secret"))
@@ -74,6 +78,13 @@ impl Scene {
             flags: Vec::new(),
             variables: BTreeMap::new(),
         }
+    }
+
+    /// Files that look like a certificate and its key.
+    fn pem_files(&self) {
+        let pem = |kind: &str| format!("-----BEGIN {kind}-----\nAAAA\n-----END {kind}-----\n");
+        fs::write(self.folder.path().join("cert.pem"), pem("CERTIFICATE")).unwrap();
+        fs::write(self.folder.path().join("key.pem"), pem("EC PRIVATE KEY")).unwrap();
     }
 
     fn line(&self) -> Vec<&str> {
@@ -134,7 +145,7 @@ fn what_is_left_out_has_defaults() {
         r#"
         keys = "KEYS"
         publicUrl = "http://localhost:8080"
-        log.url = "kafka://k/onedoor"
+        log.url = "kafka://k:9092/onedoor"
         database.url = "postgres://db/onedoor"
         "#,
     )
@@ -155,7 +166,7 @@ fn flags_and_variables_go_before_the_file() {
     let mut scene = Scene::of(WHOLE);
     scene.variables = BTreeMap::from([
         ("ONEDOOR_REPLICA", "by-variable"),
-        ("ONEDOOR_LOG_URL", "kafka://by-variable/x"),
+        ("ONEDOOR_LOG_URL", "kafka://by-variable:1/x"),
         ("ONEDOOR_DATABASE_URL", "postgres://by-variable/x"),
         ("ONEDOOR_REDIS_URL", "redis://by-variable"),
         ("ONEDOOR_DRAIN_SECONDS", "7"),
@@ -163,7 +174,7 @@ fn flags_and_variables_go_before_the_file() {
     ]);
     let gateway = scene.gateway().unwrap();
     assert_eq!(gateway.replica.as_str(), "by-variable");
-    assert_eq!(gateway.log.url, "kafka://by-variable/x");
+    assert_eq!(gateway.log.url, "kafka://by-variable:1/x");
     assert_eq!(gateway.database.url.as_str(), "postgres://by-variable/x");
     assert_eq!(gateway.redis.unwrap().url, "redis://by-variable");
     assert_eq!(gateway.drain.notice.as_secs(), 7);
@@ -203,6 +214,119 @@ fn all_faults_of_all_parts_are_told_at_once() {
     );
     let said = scene.gateway().unwrap_err().to_string();
     assert!(!said.contains("hunter2"), "{said}");
+}
+
+#[test]
+fn the_log_is_one_in_kafka() {
+    for (url, told) in [
+        ("kafka://", "must be followed by / and a prefix"),
+        ("kafka://k1:9092", "must be followed by / and a prefix"),
+        ("kafka://k1/onedoor", "brokers as host:port"),
+        ("kafka://k1:99999/onedoor", "brokers as host:port"),
+        ("kafka://k1:9092/one door", "the prefix must have"),
+        ("memory://", "it must start with kafka://"),
+        ("k1:9092/onedoor", "it must start with kafka://"),
+    ] {
+        let faults = Scene::of(&WHOLE.replace("kafka://k1:9092,k2:9092/onedoor", url)).faults();
+        let [fault] = &faults[..] else {
+            panic!("{url}: {faults:?}")
+        };
+        assert!(
+            fault.starts_with("onedoor.toml:10 log.url: ") && fault.contains(told),
+            "{url}: {fault}"
+        );
+    }
+}
+
+#[test]
+fn a_key_for_redis_is_told_by_its_place() {
+    let scene = Scene::of(&WHOLE.replace(
+        "keys = [\"file:SECRET\"]",
+        "keys = [\"file:SECRET\", \"file:FOLDERshort\"]",
+    ));
+    fs::write(scene.folder.path().join("short"), "AQEB").unwrap();
+    let faults = scene.faults();
+    assert!(
+        faults.len() == 1
+            && faults[0].starts_with("onedoor.toml:22 redis.keys[1]: the secret file:short is not 32 bytes"),
+        "{faults:?}"
+    );
+}
+
+#[test]
+fn keys_are_not_for_everybody() {
+    let scene = Scene::of(WHOLE);
+    let keys = scene.folder.path().join("keys");
+    let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    set(&keys.join("seal.key"), 0o644);
+    scene.gateway().expect("nobody else can come into the folder");
+    set(&keys, 0o755);
+    assert_eq!(
+        scene.faults(),
+        ["onedoor.toml:3 keys: everybody on this machine may read keys/seal.key"]
+    );
+    set(&keys.join("seal.key"), 0o640);
+    scene.gateway().expect("a group may read them");
+}
+
+#[test]
+fn what_crosses_a_network_in_plain_text_is_remarked_on() {
+    let remarks = |text: &str| Scene::of(text).gateway().unwrap().door.logging.remarks;
+    let told = remarks(WHOLE);
+    for part in [
+        "log.url: what is said to k1",
+        "database.url: what is said to db.example",
+        "redis.url: what is said to redis.example",
+    ] {
+        assert!(
+            told.iter().any(|remark| remark.contains(part)),
+            "{part}: {told:?}"
+        );
+    }
+    let here = WHOLE
+        .replace("k1:9092,k2:9092", "127.0.0.1:9092,[::1]:9093")
+        .replace("db.example", "localhost")
+        .replace("redis://door@redis.example", "rediss://door@redis.example");
+    assert_eq!(remarks(&here), [""; 0]);
+}
+
+#[test]
+fn what_everybody_may_read_is_remarked_on() {
+    let tls = r#"tls = { certificate = "FOLDERcert.pem", key = "FOLDERkey.pem" }"#;
+    let scene = Scene::of(&WHOLE.replace("auditPartitions = 12", tls));
+    scene.pem_files();
+    let remarks = |mode| {
+        for name in ["secret", "key.pem"] {
+            fs::set_permissions(scene.folder.path().join(name), fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let remarks = scene.projector().unwrap().logging.remarks;
+        remarks.into_iter().filter(|remark| remark.contains("everybody"))
+    };
+    let told: Vec<_> = remarks(0o644).collect();
+    for field in ["log.sasl.password", "log.tls.key", "database.password"] {
+        let is_told =
+            |remark: &String| remark.contains(&format!("{field}: everybody on this machine may read"));
+        assert!(
+            told.iter().any(is_told) && told[0].contains("chmod o-rwx"),
+            "{field}: {told:?}"
+        );
+    }
+    assert_eq!(remarks(0o640).count(), 0);
+}
+
+#[test]
+fn what_proves_this_client_is_not_shown_in_plain_text() {
+    let plain = WHOLE.replace("SCRAM-SHA-512", "PLAIN");
+    assert_eq!(
+        Scene::of(&plain).faults(),
+        ["onedoor.toml:10 log.url: the password of [log.sasl] would cross the network in plain text"]
+    );
+    for good in [
+        plain.replace("k1:9092,k2:9092", "localhost:9092"),
+        plain.replace("auditPartitions = 12", "tls = {}"),
+    ] {
+        Scene::of(&good).gateway().unwrap();
+    }
 }
 
 #[test]
@@ -258,9 +382,7 @@ fn what_must_be_there_is_said_with_an_example() {
 fn tls_files_are_looked_into() {
     let with = |tls: &str| {
         let scene = Scene::of(&WHOLE.replace("auditPartitions = 12", &format!("tls = {tls}")));
-        let pem = |kind: &str| format!("-----BEGIN {kind}-----\nAAAA\n-----END {kind}-----\n");
-        fs::write(scene.folder.path().join("cert.pem"), pem("CERTIFICATE")).unwrap();
-        fs::write(scene.folder.path().join("key.pem"), pem("EC PRIVATE KEY")).unwrap();
+        scene.pem_files();
         scene
     };
     let whole = with(r#"{ ca = "FOLDERcert.pem", certificate = "FOLDERcert.pem", key = "FOLDERkey.pem" }"#);
@@ -299,7 +421,8 @@ fn a_token_for_kafka_is_got_with_a_client_secret() {
         Scene::of(&text)
     };
     let oauth = with(
-        r#"mechanism = "OAUTHBEARER", tokenEndpoint = "https://login.example/token", clientId = "door", clientSecret = "file:SECRET""#,
+        r#"mechanism = "OAUTHBEARER", tokenEndpoint = "https://login.example/token", clientId = "door", clientSecret = "file:SECRET" }
+        tls = { "#,
     );
     let Some(Sasl::OAuthBearer { client_id, .. }) = oauth.gateway().unwrap().log.kafka.sasl else {
         panic!("OAUTHBEARER");
@@ -314,4 +437,22 @@ fn a_token_for_kafka_is_got_with_a_client_secret() {
             "not given log.sasl.clientSecret: is missing",
         ]
     );
+}
+
+#[test]
+fn every_flag_is_documented() {
+    let pages = [
+        include_str!("../../../docs/serve.md"),
+        include_str!("../../../docs/replicas.md"),
+    ]
+    .concat();
+    for command in [
+        CommandLine::command(),
+        GatewayLine::command(),
+        ProjectorLine::command(),
+    ] {
+        for flag in command.get_arguments().filter_map(clap::Arg::get_long) {
+            assert!(pages.contains(&format!("`--{flag}`")), "--{flag}");
+        }
+    }
 }
