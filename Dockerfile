@@ -5,7 +5,11 @@
 #   docker build -t onedoor --build-arg PROFILE=release .       from source, quicker to build and slower to run
 #   docker build -t onedoor -f Dockerfile --target prebuilt DIR of a binary that is there: DIR holds `onedoor`, built on Debian 12 or
 #                                                               older, and the empty folder `state/onedoor/keys`
-FROM gcr.io/distroless/cc-debian12:nonroot AS base
+#
+# What runs in earnest is built on a base that is named by its digest: --build-arg BASE=gcr.io/distroless/cc-debian12@sha256:…
+ARG BASE=gcr.io/distroless/cc-debian12:nonroot
+FROM ${BASE} AS base
+USER 65532:65532
 ENTRYPOINT ["/usr/local/bin/onedoor"]
 
 FROM base AS prebuilt

@@ -22,7 +22,7 @@ stack: ## Start Kafka, PostgreSQL and Redis for the tests; say where they are
 stack-down: ## Stop them, and forget what they held
 	@scripts/stack.sh down
 
-serve-test: ## Follow docs/serve.md with a real Keycloak (3 minutes; fetches 177 MB once; needs Java, Maven)
+serve-test: ## Follow docs/serve.md with a real Keycloak (3 minutes; fetches 177 MB once)
 	@tests/serve/run.sh
 
 compose-test: ## Bring up docker-compose.yml as docs/compose.md says, and use it (5 minutes; 15 where there is no Docker, as root)

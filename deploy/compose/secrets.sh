@@ -32,6 +32,8 @@ certificate() {
 }
 
 password postgres-password
+password postgres-projector-password
+password postgres-gateway-password
 password redis-password
 password grafana-password
 password demo-password
@@ -52,7 +54,7 @@ rm ca.key
 cat >redis.acl <<ACL
 user default off
 user health on nopass -@all +ping
-user onedoor on #$(openssl dgst -sha256 -r <redis-password | cut -d' ' -f1) ~onedoor:* +@read +@write +@scripting +@connection +time
+user onedoor on #$(openssl dgst -sha256 -r <redis-password | cut -d' ' -f1) ~onedoor:* +mget +set +get +del +evalsha +script|load +time +@connection
 ACL
 # Keycloak takes these from its environment only.
 cat >keycloak.env <<ENV

@@ -9,7 +9,6 @@ cd "$(dirname "$0")/../.."
 
 images=tests/compose/images
 cache=tests/compose/.cache
-keycloak=26.7.3
 collector=v0.145.0
 
 die() {
@@ -45,15 +44,10 @@ kafka() {
 }
 
 keycloak() {
-    local home=tests/.keycloak/keycloak-$keycloak
-    if [ ! -d $home ]; then
-        mvn -B -q -ntp org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy \
-            -Dartifact=org.keycloak:keycloak-quarkus-dist:$keycloak:zip -DoutputDirectory=$cache
-        unzip -q -o $cache/keycloak-quarkus-dist-$keycloak.zip -d $cache
-        rm $cache/keycloak-quarkus-dist-$keycloak.zip
-        home=$cache/keycloak-$keycloak
-    fi
-    build "$1" keycloak -C "$PWD/$(dirname $home)" --exclude 'keycloak-*/data' --transform "s,^keycloak-$keycloak,keycloak," keycloak-$keycloak
+    local home name
+    home=$(scripts/keycloak.sh)
+    name=$(basename "$home")
+    build "$1" keycloak -C "$(dirname "$home")" --exclude "$name/data" --transform "s,^$name,keycloak," "$name"
 }
 
 collector() {

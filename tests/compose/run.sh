@@ -43,6 +43,7 @@ stop_engine() {
 # Compose as the client's plugin, from its Go module.
 build_compose() {
     local source=$cache/compose-source
+    command -v go >/dev/null || die "there is no \`docker compose\`, and no Go to build it with"
     echo "compose-test: building Compose $compose"
     mkdir -p "$source" "$cache/docker/cli-plugins"
     cat >"$source/go.mod" <<MOD

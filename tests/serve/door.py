@@ -51,7 +51,7 @@ class Installation:
     def start(self) -> None:
         config = str(self.etc / "onedoor.toml")
         self.door = Background([str(self.binary), "serve", "--config", config], self.env, self.folder / "onedoor.log")
-        until("the door", self._answers, 30)
+        until("the door", self._answers)
 
     def stop(self) -> None:
         assert self.door

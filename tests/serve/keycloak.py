@@ -68,7 +68,8 @@ class Keycloak:
             }
             for name, groups in people.items()
         ]
-        body = {"realm": realm, "enabled": True, "groups": [{"name": name} for name in groups]}
+        # Tokens outlast the test, however slow it is.
+        body = {"realm": realm, "enabled": True, "accessTokenLifespan": 7200, "groups": [{"name": name} for name in groups]}
         self._admin("POST", "/admin/realms", body)
         for user in users:
             self._admin("POST", f"/admin/realms/{realm}/users", user)

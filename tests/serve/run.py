@@ -17,7 +17,7 @@ from browser import Browser
 from client import Assistant
 from door import REALM, SERVER, Installation, Upstream
 from keycloak import PASSWORD, Keycloak
-from process import Background, script, until
+from process import PATIENCE, Background, script, until
 
 # Names, and the groups they are in.
 PEOPLE = {"ann": [], "aud": ["Auditors"], "fin": ["Finance Team", "Everybody"], "bob": ["Everybody"]}
@@ -138,7 +138,7 @@ class Story:
         self.running.append(asking)
         line = until("the address to sign in at", lambda: next(iter(told.read_text().splitlines()), None))
         Browser().sign_in(line.split()[1], user)
-        assert asking.process.wait(timeout=60) == 0
+        assert asking.process.wait(timeout=PATIENCE) == 0
         return told.read_text().splitlines()[1]
 
     def admin(self, text: str, token: str) -> str:
@@ -194,7 +194,7 @@ class Story:
         self.site.renew_certificate()
         after = self.site.renewed_certificate()
         assert before != after
-        until("the new certificate", lambda: self.site.served_certificate() == after or None, 15)
+        until("the new certificate", lambda: self.site.served_certificate() == after or None)
         self.calls()
 
     def a_restart_goes_on(self) -> None:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The variables of the official image that docker-compose.yml uses: POSTGRES_USER, POSTGRES_DB, POSTGRES_PASSWORD_FILE.
+# What docker-compose.yml uses of the official image: POSTGRES_USER, POSTGRES_DB, POSTGRES_PASSWORD_FILE, /docker-entrypoint-initdb.d.
 # Started as the user postgres, as docker-compose.yml does.
 set -euo pipefail
 
@@ -14,6 +14,10 @@ if [ "${1:-}" = postgres ] && [ ! -s "$PGDATA/PG_VERSION" ]; then
     if [ "$database" != postgres ]; then
         pg_ctl -w start -o "-c listen_addresses=''" >/dev/null
         createdb --username="$user" "$database"
+        for script in /docker-entrypoint-initdb.d/*.sh; do
+            # shellcheck source=/dev/null
+            [ ! -e "$script" ] || . "$script"
+        done
         pg_ctl -w -m fast stop >/dev/null
     fi
 fi
