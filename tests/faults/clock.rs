@@ -12,7 +12,7 @@ use tempfile::NamedTempFile;
 use crate::{
     commands::told,
     fault::VICTIM,
-    freshness::{REPLICAS, disable, enable, three_replicas},
+    freshness::{REPLICAS, disable, enable, names, three_replicas},
     load::{End, Load},
     watch::arrivals,
 };
@@ -33,13 +33,12 @@ async fn that_jumps_an_hour_either_way_changes_nothing() {
     let offset = NamedTempFile::new().unwrap();
     let jump = |seconds: i64| std::fs::write(offset.path(), format!("{seconds:+}\n")).unwrap();
     jump(0);
-    let victim = &mut cluster.gateways[VICTIM];
-    victim.process.kill().await;
+    let victim = &mut cluster.gateways[VICTIM].process;
     victim.set("LD_PRELOAD", LIBRARY);
     victim.set("FAKETIME_TIMESTAMP_FILE", offset.path());
     victim.set("FAKETIME_NO_CACHE", "1");
     victim.set("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-    victim.restart();
+    victim.kill_and_restart().await;
     cluster.ready().await;
 
     let disabled = End::Refused("server_disabled".to_owned());
@@ -54,8 +53,11 @@ async fn that_jumps_an_hour_either_way_changes_nothing() {
         tokio::time::sleep(AFTERMATH).await;
         for through in [0, VICTIM] {
             let asked = Instant::now();
-            let (_, answered) = disable(&cluster, through).await;
+            let (answer, answered) = disable(&cluster, through).await;
+            // No lease seems to have run out.
+            assert_eq!(names(&answer, "confirmed").len(), REPLICAS, "{}", answer.body);
             load.each(0..REPLICAS, asked, &disabled).await;
+            load.has_passed(answered).await;
             assert_eq!(
                 arrivals(&cluster.upstream, answered),
                 [],

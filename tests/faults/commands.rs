@@ -7,7 +7,10 @@ use onedoor_tests::{
 };
 use reqwest::Method;
 
-use crate::freshness::{REPLICAS, three_replicas};
+use crate::{
+    boot::known,
+    freshness::{REPLICAS, three_replicas},
+};
 
 /// What all replicas and the projection must agree on.
 const READS: [&str; 7] = [
@@ -23,7 +26,7 @@ const READS: [&str; 7] = [
 #[tokio::test]
 async fn of_fifty_at_one_version_exactly_one_applies() {
     const COMMANDS: usize = 50;
-    let cluster = three_replicas().await;
+    let mut cluster = three_replicas().await;
     let version = cluster.admin(0).version(SLUG).await;
     let mut manifest = cluster.upstream.manifest(SLUG);
     let updates = (0..COMMANDS).map(|number| {
@@ -44,12 +47,28 @@ async fn of_fifty_at_one_version_exactly_one_applies() {
         "{statuses:?}"
     );
 
+    // Whoever lost is told by what, and that is the same everywhere.
+    let winner = replies.iter().position(|reply| reply.status == 200).unwrap();
+    let revision = &replies[winner].headers["onedoor-revision"];
+    for lost in replies.iter().filter(|reply| reply.status == 409) {
+        assert_eq!(lost.body["reason"], "version_passed", "{}", lost.body);
+        assert_eq!(
+            lost.body["won"]["revision"].to_string(),
+            revision.to_str().unwrap()
+        );
+    }
+
     cluster.agreed().await;
     let live = told(&cluster).await;
     assert!(live.windows(2).all(|pair| pair[0] == pair[1]), "{live:#?}");
-    let winner = replies.iter().position(|reply| reply.status == 200).unwrap();
-    assert!(live[0].concat().contains(&format!("2.0.{winner}")));
+    let applied = (0..COMMANDS).filter(|number| live[0][1].contains(&format!("\"2.0.{number}\"")));
+    assert_eq!(applied.collect::<Vec<_>>(), [winner]);
     cluster.projectors[0].rebuild().await;
+    assert_eq!(told(&cluster).await, live);
+    // And one that begins with what was rebuilt.
+    cluster.gateways[0].process.stop_and_restart().await;
+    cluster.ready().await;
+    assert!(known(&cluster.gateways[0].process.log()) > 0);
     assert_eq!(told(&cluster).await, live);
 }
 

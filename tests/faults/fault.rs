@@ -6,6 +6,7 @@ use onedoor_tests::{
     cluster::Cluster,
     proxy::Way,
     stack::{Stack, redis_says},
+    wait,
 };
 
 /// The replica that things go wrong with.
@@ -48,7 +49,7 @@ pub(crate) struct Ongoing {
 }
 
 impl Fault {
-    /// It begins.
+    /// It begins, and whoever depends on what fails has noticed.
     pub(crate) async fn begin(self, cluster: &mut Cluster) -> Ongoing {
         let mut broker = 0;
         if let Self::LeaderKilled(stream) | Self::LeaderPaused(stream) = self {
@@ -61,14 +62,19 @@ impl Fault {
             Self::KafkaCut => brokers(cluster).set(VICTIM, Way::Cut),
             Self::LeaderKilled(_) => brokers(cluster).kill(broker).await,
             Self::LeaderPaused(_) => brokers(cluster).pause(broker).await,
-            Self::PostgresDown => postgres(cluster, Way::Cut),
-            Self::RedisDown => redis(cluster, Way::Cut),
-            Self::RedisSlow => redis(cluster, Way::Slow(Duration::from_secs(3))),
+            Self::PostgresDown => postgres(cluster, Way::Cut).await,
+            Self::RedisDown => cluster.redis(Way::Cut).await,
+            Self::RedisSlow => cluster.redis(Way::Slow(Duration::from_secs(3))).await,
             Self::RedisFlushed => redis_says(&Stack::running().redis, "FLUSHALL").await,
-            Self::RedisGarbled => redis(cluster, Way::Garbled),
+            Self::RedisGarbled => cluster.redis(Way::Garbled).await,
             Self::ProjectorDown => cluster.projectors[0].process.kill().await,
         }
         Ongoing { fault: self, broker }
+    }
+
+    /// Whether calls may be written late, which the audit then says.
+    pub(crate) const fn pauses(self) -> bool {
+        matches!(self, Self::ReplicaPaused)
     }
 
     /// Whether a call that the victim was asked for can only wait while it goes on.
@@ -91,9 +97,9 @@ impl Ongoing {
             Fault::KafkaStalled | Fault::KafkaCut => brokers(cluster).set(VICTIM, Way::Open),
             Fault::LeaderKilled(_) => brokers(cluster).restart(self.broker).await,
             Fault::LeaderPaused(_) => brokers(cluster).resume(self.broker).await,
-            Fault::PostgresDown => postgres(cluster, Way::Open),
-            Fault::RedisDown | Fault::RedisSlow | Fault::RedisGarbled => redis(cluster, Way::Open),
-            Fault::ProjectorDown => cluster.projectors[0].restart(),
+            Fault::PostgresDown => postgres(cluster, Way::Open).await,
+            Fault::RedisDown | Fault::RedisSlow | Fault::RedisGarbled => cluster.redis(Way::Open).await,
+            Fault::ProjectorDown => cluster.projectors[0].process.restart(),
         }
     }
 }
@@ -102,14 +108,18 @@ fn brokers(cluster: &mut Cluster) -> &mut onedoor_tests::stack::brokers::Brokers
     cluster.brokers.as_mut().unwrap()
 }
 
-fn postgres(cluster: &Cluster, way: Way) {
+/// Changes all ways to PostgreSQL, and waits until every replica has noticed.
+async fn postgres(cluster: &Cluster, way: Way) {
     let of_gateways = cluster.gateways.iter().map(|gateway| &gateway.postgres);
     let of_projectors = cluster.projectors.iter().map(|projector| &projector.postgres);
     of_gateways.chain(of_projectors).for_each(|proxy| proxy.set(way));
-}
-
-fn redis(cluster: &Cluster, way: Way) {
-    for gateway in &cluster.gateways {
-        gateway.redis.set(way);
+    let status = if way == Way::Open { 200 } else { 503 };
+    for gateway in 0..cluster.gateways.len() {
+        let admin = cluster.admin(gateway);
+        wait::until("what a replica says of PostgreSQL", async || {
+            let read = admin.get("/audit/calls?limit=1").await;
+            (read.status == status).then_some(())
+        })
+        .await;
     }
 }

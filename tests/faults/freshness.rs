@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use onedoor_log::Stream;
 use onedoor_tests::{
     admin::Reply,
     cluster::{Cluster, SLUG},
@@ -14,11 +15,15 @@ use serde_json::json;
 use crate::{
     fault::{Fault, VICTIM},
     load::{End, Load},
-    watch::{BOUND, Watch, arrivals, figure, spread, unconfessed},
+    watch::{BOUND, Times, Watch, arrivals, figure, unconfessed},
 };
 
 /// How many replicas there are.
 pub(crate) const REPLICAS: usize = 3;
+/// Callers at each.
+const CALLERS: usize = 2;
+/// Within what the last replica refuses, in 99 of 100 cases.
+const GOAL: Duration = Duration::from_millis(100);
 /// How long a fault goes on after a command.
 const GOES_ON: Duration = Duration::from_secs(5);
 /// How long is looked at after a fault, for what was held up by it.
@@ -44,8 +49,8 @@ pub(crate) async fn disable(cluster: &Cluster, gateway: usize) -> (Reply, Instan
     (answer.await.expect(200), Instant::now())
 }
 
-/// The replicas that an answer names.
-fn names<'a>(answer: &'a Reply, member: &str) -> Vec<&'a str> {
+/// The replicas that an answer names as `confirmed` or `expired`.
+pub(crate) fn names<'a>(answer: &'a Reply, member: &str) -> Vec<&'a str> {
     let names = answer.body["enforced"][member].as_array().unwrap();
     names.iter().map(|name| name.as_str().unwrap()).collect()
 }
@@ -61,7 +66,7 @@ pub(crate) async fn enable(cluster: &Cluster, load: &Load) {
 /// Disables the server under load while something is wrong: what reaches the upstream later than it may, the audit owns up to.
 async fn nothing_is_late(cluster: &mut Cluster, fault: Fault) {
     let watch = Watch::start(cluster).await;
-    let load = Load::start(cluster, 0..REPLICAS, 2);
+    let load = Load::start(cluster, 0..REPLICAS, CALLERS);
     load.serves(0..REPLICAS, Instant::now()).await;
 
     let ongoing = fault.begin(cluster).await;
@@ -73,14 +78,15 @@ async fn nothing_is_late(cluster: &mut Cluster, fault: Fault) {
     let refused = load.each(0..REPLICAS, asked, &disabled).await;
     tokio::time::sleep(AFTERMATH).await;
 
-    let written = cluster.written(onedoor_log::Stream::Audit).await;
+    // It stood in the log when it could be read, and when the first replica refused for it.
+    let hold = hold.min(*refused.iter().min().unwrap());
+    let bound = answered.min(hold + BOUND);
+    let written = cluster.written(Stream::Audit).await;
     let seen = arrivals(&cluster.upstream, asked);
-    assert_eq!(unconfessed(&seen, hold + BOUND, &written), [], "late: {fault:?}");
-    assert_eq!(
-        unconfessed(&seen, answered, &written),
-        [],
-        "after the answer: {fault:?}"
-    );
+    assert_eq!(unconfessed(&seen, bound, &written), [], "late: {fault:?}");
+    let late = seen.iter().filter(|arrival| arrival.at > bound).count();
+    let most = if fault.pauses() { CALLERS } else { 0 };
+    assert!(late <= most, "{late} are late, though said to be: {fault:?}");
     let last = seen.iter().map(|arrival| arrival.at).max().unwrap_or(hold);
     figure(&format!(
         "{fault:?}: answered after {:.0?}, last dispatch {:.0?} after the hold, replicas refuse after {:.0?}; {}",
@@ -138,6 +144,13 @@ async fn while_a_leader_is_dead_or_stands_still() {
 #[tokio::test]
 async fn while_what_enforcement_does_not_need_is_down() {
     let mut cluster = three_replicas().await;
+    // One that nobody comes up to, so that every call asks Redis.
+    let limit = json!({ "perServer": { "perMinute": 1_000_000, "burst": 1_000_000 } });
+    cluster
+        .admin(0)
+        .set(|settings| settings["rateLimits"] = limit)
+        .await;
+    cluster.agreed().await;
     for fault in [
         Fault::None,
         Fault::PostgresDown,
@@ -166,6 +179,7 @@ async fn two_hundred_disables() {
         let refused = load.each(0..REPLICAS, asked, &disabled).await;
         last_refused.push(*refused.iter().max().unwrap() - asked);
         answers.push(answered - asked);
+        load.has_passed(answered).await;
         assert_eq!(arrivals(&cluster.upstream, answered), [], "trial {trial}");
         enable(&cluster, &load).await;
     }
@@ -175,10 +189,12 @@ async fn two_hundred_disables() {
             .iter()
             .all(|call| [&End::Answered, &disabled].contains(&&call.end))
     );
-    assert!(last_refused.iter().all(|time| *time < BOUND));
-    figure(&format!(
-        "disable, the last replica refuses: {}",
-        spread(last_refused)
-    ));
-    figure(&format!("disable, the answer: {}", spread(answers)));
+    let last_refused = Times::new(last_refused);
+    figure(&format!("disable, the last replica refuses: {last_refused}"));
+    figure(&format!("disable, the answer: {}", Times::new(answers)));
+    assert!(last_refused.percentile(100) < BOUND);
+    assert!(
+        last_refused.percentile(99) <= GOAL,
+        "the goal of {GOAL:?} is for a `dist` build on a quiet machine"
+    );
 }

@@ -1,6 +1,7 @@
 //! Callers that call one tool without a pause, and keep how each call ended.
 
 use std::{
+    collections::BTreeSet,
     ops::Range,
     sync::{
         Arc,
@@ -17,6 +18,7 @@ use tokio::task::JoinSet;
 /// A call that has ended.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
+    caller: usize,
     /// The replica asked.
     pub(crate) gateway: usize,
     /// When the request was sent.
@@ -62,8 +64,8 @@ impl Load {
         load
     }
 
-    /// One more caller, at a replica.
-    pub(crate) fn add(&mut self, gateway: usize, mcp: Mcp) {
+    fn add(&mut self, gateway: usize, mcp: Mcp) {
+        let caller = self.callers.len();
         let (stop, calls) = (Arc::clone(&self.stop), Arc::clone(&self.calls));
         self.callers.spawn(async move {
             while !stop.load(Ordering::Relaxed) {
@@ -71,6 +73,7 @@ impl Load {
                 let end = call(&mcp).await;
                 let lost = end == End::Lost;
                 calls.lock().push(Call {
+                    caller,
                     gateway,
                     sent,
                     ended: Instant::now(),
@@ -97,9 +100,8 @@ impl Load {
             let what = format!("replica {gateway}: {end:?}");
             let first = wait::until(&what, async || {
                 let calls = self.calls.lock();
-                let mut fitting = calls
-                    .iter()
-                    .filter(|call| call.gateway == gateway && call.sent >= after && call.end == *end);
+                let mut fitting =
+                    sent_after(&calls, after).filter(|call| call.gateway == gateway && call.end == *end);
                 fitting.next().map(|call| call.ended)
             });
             since.push(first.await);
@@ -110,6 +112,16 @@ impl Load {
     /// Waits until each of these replicas has answered a call that was sent after an instant.
     pub(crate) async fn serves(&self, gateways: Range<usize>, after: Instant) {
         self.each(gateways, after, &End::Answered).await;
+    }
+
+    /// Waits until every caller has ended a call that it sent after an instant: whatever was under way then has ended, too.
+    pub(crate) async fn has_passed(&self, instant: Instant) {
+        wait::until("every caller's next call", async || {
+            let calls = self.calls.lock();
+            let callers: BTreeSet<usize> = sent_after(&calls, instant).map(|call| call.caller).collect();
+            (callers.len() == self.callers.len()).then_some(())
+        })
+        .await;
     }
 
     /// Ends it, and gives all calls.
@@ -123,6 +135,12 @@ impl Load {
         .await;
         self.calls()
     }
+}
+
+/// Those that were sent after an instant, of calls in the order of their ends.
+fn sent_after(calls: &[Call], instant: Instant) -> impl Iterator<Item = &Call> {
+    let later = calls.partition_point(|call| call.ended < instant);
+    calls[later..].iter().filter(move |call| call.sent >= instant)
 }
 
 /// Makes one call.

@@ -10,18 +10,21 @@ use onedoor_tests::{
 use crate::{
     fault::Fault,
     freshness::REPLICAS,
+    journal::Journal,
     load::{End, Load, longest},
     watch::figure,
 };
 
 /// How long is looked at after a death.
 const AFTERMATH: Duration = Duration::from_secs(15);
+/// Without a fault no call takes so long.
+const FELT: Duration = Duration::from_millis(500);
 
-/// Kills and pauses brokers under load; no call fails, and how long calls took is told.
+/// Kills and pauses brokers under load; no call fails or is lost, and how long calls took is told.
 async fn calls_wait(settings: Settings) {
     let brokers = Brokers::start(settings, REPLICAS).await;
     let mut cluster = Cluster::start_on(brokers, REPLICAS, 1).await;
-    let mut failures = Vec::new();
+    let (mut answered, mut failures) = (0, Vec::new());
     for fault in [
         Fault::LeaderKilled("control"),
         Fault::LeaderKilled("audit"),
@@ -41,10 +44,14 @@ async fn calls_wait(settings: Settings) {
             failed.len(),
             calls.len()
         ));
+        assert!(call > FELT, "{fault:?} was not felt: the test shows nothing");
+        answered += calls.len() - failed.len();
         failures.extend(failed.into_iter().map(|call| (fault, call.clone())));
         cluster.brokers.as_ref().unwrap().complete().await;
     }
     assert!(failures.is_empty(), "{failures:?}");
+    let journal = Journal::settled(&cluster).await;
+    assert_eq!((journal.count("succeeded"), journal.len()), (answered, answered));
 }
 
 #[tokio::test]

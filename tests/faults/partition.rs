@@ -9,7 +9,7 @@ use onedoor_tests::{binary, cluster::Cluster, proxy::Way};
 
 use crate::{
     fault::VICTIM,
-    freshness::{REPLICAS, disable, three_replicas},
+    freshness::{REPLICAS, disable, names, three_replicas},
     load::Load,
     watch::{Arrival, BOUND, Watch, arrivals, figure},
 };
@@ -26,10 +26,9 @@ async fn ends_with_the_lease() {
 #[tokio::test]
 async fn does_not_end_without_one() {
     let mut cluster = three_replicas().await;
-    let victim = &mut cluster.gateways[VICTIM];
-    victim.process.kill().await;
+    let victim = &mut cluster.gateways[VICTIM].process;
     victim.use_binary(&without_lease());
-    victim.restart();
+    victim.kill_and_restart().await;
     cluster.ready().await;
     let late = late(&mut cluster).await;
     assert!(
@@ -53,7 +52,8 @@ async fn late(cluster: &mut Cluster) -> Vec<Arrival> {
         brokers.set_one(VICTIM, broker, Way::Stalled);
     }
     let asked = Instant::now();
-    let (_, hold) = tokio::join!(disable(cluster, 0), watch.hold_after(asked));
+    let ((answer, _), hold) = tokio::join!(disable(cluster, 0), watch.hold_after(asked));
+    assert_eq!(names(&answer, "expired"), ["gateway-2"], "{}", answer.body);
     tokio::time::sleep_until((hold + ALONE).into()).await;
     arrivals(&cluster.upstream, hold + BOUND)
 }
@@ -70,9 +70,7 @@ async fn part_ways(cluster: &mut Cluster) -> [usize; 2] {
         if !commands.contains(&audit) {
             return commands;
         }
-        let victim = &mut cluster.gateways[VICTIM];
-        victim.process.kill().await;
-        victim.restart();
+        cluster.gateways[VICTIM].process.kill_and_restart().await;
         cluster.ready().await;
     }
 }

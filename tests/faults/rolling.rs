@@ -24,6 +24,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     freshness::{REPLICAS, three_replicas},
+    journal::Journal,
     load::{End, call},
     watch::figure,
 };
@@ -60,15 +61,21 @@ impl Balancer {
         (balancer, probes)
     }
 
+    /// By turns.
     async fn next(&self) -> usize {
+        self.near(self.turn.fetch_add(1, Ordering::Relaxed)).await
+    }
+
+    /// This replica, or else the next one.
+    async fn near(&self, first: usize) -> usize {
         let some = async {
-            loop {
-                let turn = self.turn.fetch_add(1, Ordering::Relaxed) % REPLICAS;
-                if self.ready[turn].load(Ordering::SeqCst) {
-                    return turn;
+            for replica in first.. {
+                if self.ready[replica % REPLICAS].load(Ordering::SeqCst) {
+                    return replica % REPLICAS;
                 }
                 tokio::time::sleep(PROBE / 10).await;
             }
+            unreachable!("numbers have no end")
         };
         wait::within("a replica that is ready", some).await
     }
@@ -79,6 +86,8 @@ impl Balancer {
 struct Tally {
     stop: Arc<AtomicBool>,
     good: Arc<Mutex<BTreeMap<&'static str, usize>>>,
+    /// Streams that are open, at each replica.
+    open: Arc<[AtomicUsize; REPLICAS]>,
     failures: Arc<Mutex<Vec<String>>>,
 }
 
@@ -127,8 +136,13 @@ async fn restart_fails_no_call() {
         balancer.clone(),
         tally.clone(),
     ));
-    for _ in 0..4 {
-        callers.spawn(streams(edge(&cluster.http), balancer.clone(), tally.clone()));
+    for first in 0..REPLICAS {
+        callers.spawn(streams(
+            first,
+            edge(&cluster.http),
+            balancer.clone(),
+            tally.clone(),
+        ));
     }
 
     for gateway in 0..REPLICAS {
@@ -139,29 +153,28 @@ async fn restart_fails_no_call() {
                 good.get(kind).copied().unwrap_or_default()
                     > before.get(kind).copied().unwrap_or_default() + BETWEEN
             };
-            ["keep-alive", "http/2", "session"]
-                .into_iter()
-                .all(more)
-                .then_some(())
+            let streams = tally.open[gateway].load(Ordering::SeqCst) > 0;
+            let all = ["keep-alive", "http/2", "session"].into_iter().all(more);
+            (all && streams).then_some(())
         })
         .await;
-        let replica = &mut cluster.gateways[gateway];
-        assert!(
-            replica.process.stop().await.success(),
-            "{}",
-            replica.process.log()
-        );
-        replica.restart();
+        cluster.gateways[gateway].process.stop_and_restart().await;
         cluster.ready().await;
     }
     tally.stop.store(true, Ordering::Relaxed);
     wait::within("the last calls", async {
-        while callers.join_next().await.is_some() {}
+        while let Some(ended) = callers.join_next().await {
+            ended.unwrap();
+        }
     })
     .await;
-    figure(&format!("rolling restart: {:?}", tally.good.lock()));
+    let good = tally.good.lock().clone();
+    figure(&format!("rolling restart: {good:?}"));
     assert_eq!(*tally.failures.lock(), Vec::<String>::new());
-    assert!(tally.good.lock()["stream"] >= 4);
+    assert!(good["stream"] >= REPLICAS);
+    let journal = Journal::settled(&cluster).await;
+    let calls: usize = good.values().sum();
+    assert_eq!((journal.count("succeeded"), journal.len()), (calls, calls));
 }
 
 /// Calls without sessions, each at the next replica.
@@ -195,15 +208,17 @@ async fn with_session(
     }
 }
 
-/// Streams of twenty seconds.
-async fn streams(replicas: [Mcp; REPLICAS], balancer: Balancer, tally: Tally) {
+/// Streams of twenty seconds, at one replica for as long as it is ready.
+async fn streams(first: usize, replicas: [Mcp; REPLICAS], balancer: Balancer, tally: Tally) {
     while tally.goes_on() {
-        let gateway = balancer.next().await;
+        let gateway = balancer.near(first).await;
         let mut events = replicas[gateway].stream("long", json!({})).await;
-        let mut last = json!(null);
+        let mut last = events.next().await.unwrap();
+        tally.open[gateway].fetch_add(1, Ordering::SeqCst);
         while let Some(message) = events.next().await {
             last = message;
         }
+        tally.open[gateway].fetch_sub(1, Ordering::SeqCst);
         let end = if last["result"].is_object() {
             End::Answered
         } else {

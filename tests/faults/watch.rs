@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    fmt,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -79,18 +80,15 @@ pub(crate) struct Arrival {
     pub(crate) call: String,
 }
 
-/// The calls that have reached the upstream after an instant.
+/// The calls that have reached the upstream after an instant. Each says its id, once.
 pub(crate) fn arrivals(upstream: &Upstream, after: Instant) -> Vec<Arrival> {
-    let arrival = |request: &onedoor_tests::upstream::Received| {
-        Some(Arrival {
-            at: request.at,
-            call: request.header("onedoor-call-id")?.to_owned(),
+    let requests = upstream.requests_after(after);
+    let calls = requests.iter().filter(|request| !request.tool().is_empty());
+    calls
+        .map(|call| Arrival {
+            at: call.at,
+            call: call.header("onedoor-call-id").unwrap().to_owned(),
         })
-    };
-    upstream
-        .requests_after(after)
-        .iter()
-        .filter_map(arrival)
         .collect()
 }
 
@@ -111,26 +109,28 @@ pub(crate) fn ids(events: &[&Value]) -> BTreeSet<String> {
         .collect()
 }
 
-/// The median, the 99th percentile and the greatest.
-pub(crate) fn spread(mut times: Vec<Duration>) -> String {
-    times.sort();
-    let at = |share: f64| {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            clippy::cast_precision_loss,
-            reason = "a place in a short list"
-        )]
-        let place = ((times.len() - 1) as f64 * share).round() as usize;
-        times[place]
-    };
-    format!(
-        "P50 {:.1?}, P99 {:.1?}, most {:.1?} of {}",
-        at(0.5),
-        at(0.99),
-        at(1.0),
-        times.len()
-    )
+/// Times, the least first.
+#[derive(Clone, Debug)]
+pub(crate) struct Times(Vec<Duration>);
+
+impl Times {
+    pub(crate) fn new(mut times: Vec<Duration>) -> Self {
+        times.sort();
+        Self(times)
+    }
+
+    /// The time within which so many of a hundred are (nearest rank).
+    pub(crate) fn percentile(&self, of_hundred: usize) -> Duration {
+        self.0[(self.0.len() * of_hundred).div_ceil(100) - 1]
+    }
+}
+
+impl fmt::Display for Times {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [p50, p99, most] = [50, 99, 100].map(|of_hundred| self.percentile(of_hundred));
+        let count = self.0.len();
+        write!(f, "P50 {p50:.1?}, P99 {p99:.1?}, most {most:.1?} of {count}")
+    }
 }
 
 /// Tells a figure for the closing note, on a line of its own.

@@ -3,7 +3,6 @@
 
 use std::{
     fs,
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{ExitStatus, Output, Stdio},
 };
@@ -12,6 +11,7 @@ use onedoor_tests::{
     binary,
     idp::{ADMIN_AUDIENCE, Idp, TENANT},
     manifest::Manifest,
+    stack::ports,
     token::Token,
     wait,
 };
@@ -41,7 +41,7 @@ impl Site {
         pem("tls.key", "PRIVATE KEY", &signing_key.serialize_der());
 
         let idp = Idp::start("corp").await;
-        let (data, admin) = (free_port(), free_port());
+        let (data, admin) = (ports::free(), ports::free());
         let tls = format!(
             "{{ certificate = {:?}, key = {:?} }}",
             folder.path().join("tls.crt"),
@@ -133,11 +133,6 @@ async fn stop(mut door: Child) -> ExitStatus {
     let asked = Command::new("kill").args(["-TERM", &pid]).status().await.unwrap();
     assert!(asked.success());
     wait::within("the door ends", door.wait()).await.unwrap()
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 #[tokio::test]

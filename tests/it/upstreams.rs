@@ -4,10 +4,10 @@ use onedoor_tests::{
     dev::Dev,
     manifest::Manifest,
     mcp::Mcp,
+    stack::ports,
     upstream::{Behaviour, Upstream},
 };
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
 use crate::door;
 
@@ -119,13 +119,7 @@ async fn every_way_to_misbehave_has_its_error_and_its_outcome() {
 #[tokio::test]
 async fn a_server_that_is_not_there_gets_nothing() {
     let dev = Dev::start().await;
-    // A port that was free a moment ago.
-    let port = TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = ports::free();
     let admin = dev.admin("admin").await;
     admin
         .open(&Manifest::new(

@@ -1,9 +1,9 @@
-//! What a door that has ended left in its log: the truth, read through the log's own port.
+//! What is in a log: the truth, read through the log's own port.
 
 use std::path::Path;
 
-use onedoor_log::Partition;
 pub use onedoor_log::Stream;
+use onedoor_log::{EventLog, Partition};
 use onedoor_model::ids::Offset;
 use serde_json::Value;
 
@@ -14,11 +14,20 @@ const BATCH: usize = 1_000;
 pub async fn events(data: &Path, stream: Stream) -> Vec<Value> {
     let url = format!("sqlite://{}", data.join("log").display());
     let log = onedoor_log::open(&url).await.unwrap();
-    let mut from = log.bounds(stream, Partition(0)).await.unwrap().first;
+    let events = read(&*log, stream, Partition(0)).await;
+    log.close().await;
+    events
+}
+
+/// All events of a partition, in order.
+pub async fn read(log: &dyn EventLog, stream: Stream, partition: Partition) -> Vec<Value> {
+    let mut from = log.bounds(stream, partition).await.unwrap().first;
     let mut events = Vec::new();
     loop {
-        let records = log.read(stream, Partition(0), from, BATCH).await.unwrap();
-        let Some(last) = records.last() else { break };
+        let records = log.read(stream, partition, from, BATCH).await.unwrap();
+        let Some(last) = records.last() else {
+            return events;
+        };
         from = Offset(last.offset.0 + 1);
         events.extend(
             records
@@ -26,8 +35,6 @@ pub async fn events(data: &Path, stream: Stream) -> Vec<Value> {
                 .map(|record| serde_json::from_slice::<Value>(&record.bytes).unwrap()),
         );
     }
-    log.close().await;
-    events
 }
 
 /// Those events that are of this type, such as `ToolCalled`.

@@ -5,7 +5,6 @@ use std::process::Stdio;
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
-    net::TcpListener,
     process::{Child, Command},
 };
 
@@ -14,6 +13,7 @@ use crate::{
     manifest::Manifest,
     sdk::{node, python},
     session::Session,
+    stack::ports,
     wait,
 };
 
@@ -45,9 +45,7 @@ impl SessionServer {
 
     /// npm `@modelcontextprotocol/server-everything`, unmodified.
     pub async fn everything() -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
+        let port = ports::free();
         let main = "node_modules/@modelcontextprotocol/server-everything/dist/index.js";
         let mut command = node(PACKAGES);
         command

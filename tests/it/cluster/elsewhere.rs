@@ -96,12 +96,7 @@ async fn without_the_projection_calls_go_on_and_a_replica_starts_from_the_log_al
     assert!(gone.headers.contains_key("retry-after"));
 
     let replica = &mut cluster.gateways[0];
-    assert!(
-        replica.process.stop().await.success(),
-        "{}",
-        replica.process.log()
-    );
-    replica.restart();
+    replica.process.stop_and_restart().await;
     replica.ready(&cluster.http).await;
     assert!(
         replica.process.log().contains("the log alone"),

@@ -2,8 +2,10 @@
 //! `tests/faults`.
 
 mod elsewhere;
+mod halted;
 mod moving;
 mod redis;
+mod token_b;
 
 use std::time::Instant;
 
@@ -12,6 +14,7 @@ use onedoor_log::Stream;
 use onedoor_tests::{
     admin::Reply,
     cluster::{Cluster, SLUG},
+    idp::{CLIENT, TENANT},
     wait,
 };
 use reqwest::Method;
@@ -46,22 +49,67 @@ async fn a_call_through_any_replica_is_answered_and_recorded() {
 }
 
 #[tokio::test]
-async fn a_disable_through_one_replica_is_enforced_at_the_other_when_it_is_answered() {
+async fn what_takes_away_is_in_force_at_the_other_replica_when_it_is_answered() {
     let cluster = Cluster::start(2).await;
-    let (admin, other) = (cluster.admin(0), cluster.mcp(1));
-    let mut stream = other.stream("endless", json!({})).await;
-    stream.next().await.unwrap();
-    assert!(other.call("echo", json!({})).await.is_answered());
-    let answer = admin
-        .post(&format!("/servers/{SLUG}/disable"), json!({ "reason": "a test" }))
-        .await
-        .expect(200);
-    let answered = Instant::now();
-    assert_eq!(other.call("echo", json!({})).await.error().1, "server_disabled");
-    assert_eq!(cluster.upstream.requests_after(answered).len(), 0);
-    while stream.next().await.is_some() {}
-    let confirmed = answer.body["enforced"]["confirmed"].as_array().unwrap();
-    assert_eq!(confirmed.len(), 2, "{}", answer.body);
+    let issuer = &cluster.idp.name;
+    let user = json!({ "issuer": issuer, "tenant": TENANT, "user": "mallory" });
+    let client = json!({ "issuer": issuer, "client": CLIENT });
+    for (path, command, status, reason) in [
+        ("/blocks", json!({ "user": user }), 201, "blocked"),
+        ("/servers/edge/disable", json!({}), 200, "server_disabled"),
+        ("/blocks", json!({ "client": client }), 201, "blocked"),
+    ] {
+        let caller = if command["user"].is_null() {
+            "caller"
+        } else {
+            "mallory"
+        };
+        let other = cluster.mcp_with(1, &cluster.token_of(caller));
+        let mut stream = other.stream("endless", json!({})).await;
+        stream.next().await.unwrap();
+        assert!(other.call("echo", json!({})).await.is_answered());
+        let answer = cluster.admin(0).post(path, command).await.expect(status);
+        let answered = Instant::now();
+        assert_eq!(other.call("echo", json!({})).await.error().1, reason);
+        assert_eq!(cluster.upstream.requests_after(answered).len(), 0);
+        wait::within("a stream to be cut", async {
+            while stream.next().await.is_some() {}
+        })
+        .await;
+        let confirmed = &answer.body["enforced"]["confirmed"];
+        assert_eq!(*confirmed, json!(["gateway-0", "gateway-1"]), "{}", answer.body);
+        if reason == "server_disabled" {
+            cluster.agreed().await;
+            cluster.admin(0).act(SLUG, "enable").await.expect(200);
+            cluster.agreed().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_replica_is_shown_and_so_is_that_it_serves_no_more() {
+    let mut cluster = Cluster::start(2).await;
+    for (answering, shown) in cluster.everywhere("/replicas").await.iter().enumerate() {
+        let replicas = shown["replicas"].as_array().unwrap();
+        assert_eq!(replicas.len(), 2, "{shown}");
+        for (number, replica) in replicas.iter().enumerate() {
+            assert_eq!(replica["replica"], cluster.gateways[number].name, "{shown}");
+            assert_eq!(replica["answers"], answering == number, "{shown}");
+            let lease = replica["leaseMs"].as_u64().unwrap();
+            assert_eq!(
+                (&replica["status"], lease <= 700),
+                (&json!("serving"), true),
+                "{shown}"
+            );
+        }
+    }
+    cluster.gateways[1].process.kill().await;
+    wait::until("a lease that has run out", async || {
+        let shown = cluster.admin(0).get("/replicas").await.expect(200).body;
+        let [alive, dead] = [0, 1].map(|number| shown["replicas"][number]["status"].clone());
+        (alive == "serving" && dead == "expired").then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

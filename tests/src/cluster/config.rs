@@ -29,7 +29,7 @@ pub(super) fn gateway(site: &Site, name: &str, ports: &Ports, places: &Places<'_
          publicUrl = {public_url:?}\n\
          adminUrl = {admin_url:?}\n\
          plainText = true\n\
-         drainSeconds = 1\n\
+         drainSeconds = 2\n\
          [dataPlane]\n\
          listen = \"127.0.0.1:{data}\"\n\
          [adminPlane]\n\

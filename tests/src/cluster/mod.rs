@@ -29,6 +29,7 @@ use crate::{
     idp::{ADMIN_AUDIENCE, Idp},
     manifest::Manifest,
     mcp::Mcp,
+    proxy::Way,
     stack::{Stack, brokers::Brokers},
     token::Token,
     upstream::Upstream,
@@ -215,6 +216,30 @@ impl Cluster {
         format!("{}/servers/{slug}/mcp", self.gateways[gateway].data_url)
     }
 
+    /// Changes all replicas' ways to Redis, and waits until they have noticed. Where it goes away, calls must be asking it.
+    pub async fn redis(&self, way: Way) {
+        let told = format!("onedoor_redis_up {}", u8::from(way == Way::Open));
+        for gateway in &self.gateways {
+            gateway.redis.set(way);
+        }
+        for (number, gateway) in self.gateways.iter().enumerate() {
+            wait::until("what a replica says of Redis", async || {
+                self.mcp(number).call("echo", json!({})).await;
+                self.shows(&gateway.admin_url, &told).await.then_some(())
+            })
+            .await;
+        }
+    }
+
+    /// Whether the metrics below a URL have a line that begins so. A process that does not answer shows nothing.
+    pub async fn shows(&self, url: &str, line: &str) -> bool {
+        let Ok(answer) = self.http.get(format!("{url}/metrics")).send().await else {
+            return false;
+        };
+        let page = answer.text().await.unwrap_or_default();
+        page.lines().any(|found| found.starts_with(line))
+    }
+
     /// What a read of the admin API says at each replica.
     pub async fn everywhere(&self, path: &str) -> Vec<Value> {
         let reads = (0..self.gateways.len()).map(async |gateway| {
@@ -236,17 +261,11 @@ impl Drop for Cluster {
 
 /// The keys that all replicas share.
 async fn make_keys(folder: &TempDir) {
-    let output = Command::new(binary::onedoor())
+    let mut generate = Command::new(binary::onedoor());
+    generate
         .args(["keys", "generate", "--into"])
-        .arg(folder.path().join("keys"))
-        .output()
-        .await
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+        .arg(folder.path().join("keys"));
+    process::run(&mut generate).await;
     let mut key = [0; 32];
     rand::fill(&mut key).unwrap();
     let file = File::options()

@@ -12,13 +12,12 @@ use super::{
     Site,
     config::{self, Places},
     gateway::host_and_port,
-    process::Process,
+    process::{self, Process},
 };
 use crate::{
     binary,
     proxy::Proxy,
     stack::{Stack, ports},
-    wait,
 };
 
 /// A projector.
@@ -30,10 +29,7 @@ pub struct Projector {
     pub process: Process,
     /// Its way to PostgreSQL.
     pub postgres: Proxy,
-    /// Its configuration.
-    pub config: PathBuf,
-    name: String,
-    log: PathBuf,
+    config: PathBuf,
 }
 
 impl Projector {
@@ -41,64 +37,36 @@ impl Projector {
         let postgres = Proxy::start(host_and_port(&Stack::running().postgres)).await;
         let port = ports::free();
         let name = format!("projector-{number}");
-        let (config, log) = (
-            folder.join(format!("{name}.toml")),
-            folder.join(format!("{name}.log")),
-        );
+        let config = folder.join(format!("{name}.toml"));
         let places = Places {
             kafka,
             postgres: &postgres.address,
             redis: "",
         };
         std::fs::write(&config, config::projector(&site, port, &places)).unwrap();
+        let arguments = vec!["projector".into(), "--config".into(), config.clone().into()];
+        let log = folder.join(format!("{name}.log"));
         Self {
             url: format!("http://127.0.0.1:{port}"),
-            process: run(&name, &config, &log),
+            process: Process::start(&name, binary::onedoor(), arguments, log),
             postgres,
             config,
-            name,
-            log,
         }
     }
 
     /// Waits until it says it is ready.
     pub async fn ready(&mut self, http: &Client) {
-        let (url, process) = (format!("{}/readyz", self.url), &mut self.process);
-        wait::until(&format!("{} to be ready", self.name), async || {
-            process.assert_runs();
-            let answer = http.get(&url).send().await.ok()?;
-            answer.status().is_success().then_some(())
-        })
-        .await;
+        self.process.ready(http, &self.url).await;
     }
 
-    /// Starts it again. It must have ended.
-    pub fn restart(&mut self) {
-        self.process = run(&self.name, &self.config, &self.log);
-    }
-
-    /// Builds the projection anew from the log, and waits for it.
+    /// Builds the projection anew from the log, and waits until that is in place, with the digests that the live one had.
     pub async fn rebuild(&self) {
-        let output = Command::new(binary::onedoor())
-            .args([
-                Path::new("projector"),
-                Path::new("rebuild"),
-                Path::new("--config"),
-                &self.config,
-            ])
-            .output()
-            .await
-            .unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        let mut rebuild = Command::new(binary::onedoor());
+        rebuild
+            .args(["projector", "rebuild", "--config"])
+            .arg(&self.config);
+        let said = process::run(&mut rebuild).await;
+        let same = said.contains("every table is as it was") && said.contains("is in place");
+        assert!(same, "{said}");
     }
-}
-
-fn run(name: &str, config: &Path, log: &Path) -> Process {
-    let mut command = Command::new(binary::onedoor());
-    command.args([Path::new("projector"), Path::new("--config"), config]);
-    Process::start(name, command, log)
 }

@@ -1,6 +1,6 @@
 //! What a cluster has written into its log, read through the log's own port.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
 use onedoor_log::{EventLog, Options, Partition, Stream};
@@ -9,17 +9,14 @@ use serde_json::Value;
 
 use super::Cluster;
 use crate::{
-    log::of_type,
+    log::{self, of_type},
     stack::{Stack, brokers::Brokers},
 };
 
-/// How many records are read at once.
-const BATCH: usize = 1_000;
-
-/// The events of `audit`, without duplicates: an event that was written twice counts where it came first.
+/// The events of a stream, without duplicates: an event that was written twice counts where it came first.
 #[derive(Clone, Debug)]
 pub struct Written {
-    /// In each partition's order.
+    /// Partition after partition, each in its order.
     pub events: Vec<Value>,
 }
 
@@ -53,7 +50,7 @@ impl Cluster {
         let log = self.log().await;
         let mut last = None;
         for partition in 0..log.partitions(Stream::Audit) {
-            for event in all(&*log, Stream::Audit, Partition(partition)).await {
+            for event in log::read(&*log, Stream::Audit, Partition(partition)).await {
                 let is_boot = event["type"] == "dev.onedoor.BootOpened.v1" && event["source"] == replica;
                 // Ids of events are in the order of time (UUIDv7).
                 if is_boot {
@@ -71,10 +68,7 @@ impl Cluster {
         let log = self.log().await;
         let end = log.bounds(Stream::Control, Partition(0)).await.unwrap().end;
         let from = Offset(end.0.saturating_sub(100));
-        let records = log
-            .read(Stream::Control, Partition(0), from, BATCH)
-            .await
-            .unwrap();
+        let records = log.read(Stream::Control, Partition(0), from, 100).await.unwrap();
         log.close().await;
         let events = records
             .iter()
@@ -91,20 +85,16 @@ impl Cluster {
     /// All events of a stream.
     pub async fn written(&self, stream: Stream) -> Written {
         let log = self.log().await;
-        let mut events = BTreeMap::new();
-        let mut order = Vec::new();
+        let (mut seen, mut events) = (BTreeSet::new(), Vec::new());
         for partition in (0..log.partitions(stream)).map(Partition) {
-            for event in all(&*log, stream, partition).await {
-                let id = event["id"].as_str().unwrap().to_owned();
-                if events.insert(id.clone(), event).is_none() {
-                    order.push(id);
-                }
-            }
+            let all = log::read(&*log, stream, partition).await;
+            events.extend(all.into_iter().filter(|event| {
+                let id = event["id"].as_str().unwrap();
+                seen.insert(id.to_owned())
+            }));
         }
         log.close().await;
-        Written {
-            events: order.iter().map(|id| events[id].clone()).collect(),
-        }
+        Written { events }
     }
 }
 
@@ -113,22 +103,5 @@ impl Written {
     #[must_use]
     pub fn of_type(&self, name: &str) -> Vec<&Value> {
         of_type(&self.events, name)
-    }
-}
-
-async fn all(log: &dyn EventLog, stream: Stream, partition: Partition) -> Vec<Value> {
-    let mut from = log.bounds(stream, partition).await.unwrap().first;
-    let mut events = Vec::new();
-    loop {
-        let records = log.read(stream, partition, from, BATCH).await.unwrap();
-        let Some(last) = records.last() else {
-            return events;
-        };
-        from = Offset(last.offset.0 + 1);
-        events.extend(
-            records
-                .iter()
-                .map(|record| serde_json::from_slice::<Value>(&record.bytes).unwrap()),
-        );
     }
 }

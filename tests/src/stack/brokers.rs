@@ -5,9 +5,9 @@
 //! client's proxy. (A network namespace for each client would do as well, but only as root, and could not delay.)
 
 use std::{
+    ffi::OsString,
     fmt::Write as _,
     path::{Path, PathBuf},
-    process::Stdio,
     time::Duration,
 };
 
@@ -22,7 +22,7 @@ use tokio::{net::TcpStream, process::Command};
 
 use super::{folder, ports, root};
 use crate::{
-    cluster::process::Process,
+    cluster::process::{self, Process},
     proxy::{Proxy, Way},
     wait,
 };
@@ -127,11 +127,6 @@ impl Brokers {
         self.nodes[broker].process.kill().await;
     }
 
-    /// SIGTERM of a broker, and its end.
-    pub async fn stop(&mut self, broker: usize) {
-        self.nodes[broker].process.stop().await;
-    }
-
     /// SIGSTOP of a broker.
     pub async fn pause(&self, broker: usize) {
         self.nodes[broker].process.pause().await;
@@ -144,8 +139,7 @@ impl Brokers {
 
     /// Starts a broker that has ended.
     pub async fn restart(&mut self, broker: usize) {
-        let file = self.folder.path().join(format!("broker-{broker}.properties"));
-        self.nodes[broker].process = self::broker(broker, &file, self.folder.path());
+        self.nodes[broker].process.restart();
         let port = self.nodes[broker].port;
         wait::until("a broker", async || {
             TcpStream::connect(("127.0.0.1", port)).await.ok()
@@ -292,7 +286,8 @@ fn properties(settings: Settings, node: usize, ports: &[Ports], ways: &[Vec<Prox
 
 /// Makes a broker's folder ready.
 async fn format(properties: &Path) {
-    let output = java(128)
+    let mut tool = Command::new("java");
+    tool.args(java(128))
         .args([
             "kafka.tools.StorageTool",
             "format",
@@ -300,26 +295,20 @@ async fn format(properties: &Path) {
             "onedoorAAAAAAAAAAAAAAA",
             "-c",
         ])
-        .arg(properties)
-        .output()
-        .await
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stdout)
-    );
+        .arg(properties);
+    process::run(&mut tool).await;
 }
 
 fn broker(node: usize, properties: &Path, logs: &Path) -> Process {
     let name = format!("broker-{node}");
-    let mut command = java(256);
-    command.arg("kafka.Kafka").arg(properties).stdin(Stdio::null());
-    Process::start(&name, command, &logs.join(format!("{name}.log")))
+    let mut arguments = java(256);
+    arguments.extend(["kafka.Kafka".into(), properties.into()]);
+    let log = logs.join(format!("{name}.log"));
+    Process::start(&name, Path::new("java"), arguments, log)
 }
 
-/// Java with Kafka's classes, and so many megabytes.
-fn java(megabytes: u32) -> Command {
+/// Arguments of a Java with Kafka's classes, and so many megabytes.
+fn java(megabytes: u32) -> Vec<OsString> {
     let jars: PathBuf = folder().join("kafka-4.4.0");
     assert!(
         jars.is_dir(),
@@ -327,13 +316,14 @@ fn java(megabytes: u32) -> Command {
         jars.display()
     );
     let logging = root().join("scripts/stack/log4j2.properties");
-    let mut java = Command::new("java");
-    java.args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
-        .arg(format!("-Xmx{megabytes}m"))
-        .arg(format!("-Dlog4j2.configurationFile=file:{}", logging.display()))
-        .arg("-cp")
-        .arg(jars.join("*"));
-    java
+    vec![
+        "-XX:+UseSerialGC".into(),
+        "-XX:TieredStopAtLevel=1".into(),
+        format!("-Xmx{megabytes}m").into(),
+        format!("-Dlog4j2.configurationFile=file:{}", logging.display()).into(),
+        "-cp".into(),
+        jars.join("*").into(),
+    ]
 }
 
 fn join(parts: impl Iterator<Item = String>) -> String {
