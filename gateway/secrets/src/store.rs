@@ -22,8 +22,8 @@ pub const MAX_BYTES: usize = 64 * 1024;
 /// How long what a file held is taken for what it holds: a rotated secret is in use after that.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// Permission bits that let others than the owner read a file.
-const READABLE_BY_OTHERS: u32 = 0o044;
+/// The permission bit that lets everybody read a file. A group may: it can be the gateway's own.
+const READABLE_BY_ALL: u32 = 0o004;
 
 /// Reads secrets. Clones share what was read.
 #[derive(Clone, Default)]
@@ -33,11 +33,11 @@ pub struct Secrets(Arc<Mutex<HashMap<SecretRef, Held>>>);
 struct Held {
     secret: Secret,
     read: Instant,
-    /// That others may read the file was said.
+    /// That everybody may read the file was said.
     warned: bool,
 }
 
-/// Whether a file should be for its owner alone.
+/// Whether a file should be for its owner, or its group, alone.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Secret,
@@ -71,7 +71,7 @@ pub enum SecretError {
 }
 
 impl Secrets {
-    /// Reads what should be for its owner alone. A file that others may read is warned of, once.
+    /// Reads what should be for its owner, or its group, alone. A file that everybody may read is warned of, once.
     ///
     /// A file is read at most once a second, so a changed one is known within that; meanwhile this takes one look into a table.
     ///
@@ -115,9 +115,9 @@ impl Secrets {
         }
         let (bytes, mode) = contents(reference, path)?;
         let secret = checked(bytes, reference)?;
-        if kind == Kind::Secret && mode & READABLE_BY_OTHERS != 0 && !warned {
+        if kind == Kind::Secret && mode & READABLE_BY_ALL != 0 && !warned {
             warned = true;
-            tracing::warn!(%reference, "others than its owner may read a secret's file; take the permission from them");
+            tracing::warn!(%reference, "everybody may read a secret's file; leave it to its owner and group");
         }
         let held = Held {
             secret: secret.clone(),

@@ -1,11 +1,9 @@
 //! A way to a broker that can be cut.
 
-use std::net::TcpListener as StdListener;
-
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{
-        TcpListener, TcpStream,
+        TcpListener, TcpSocket, TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
     sync::watch,
@@ -26,15 +24,20 @@ pub(crate) enum Way {
 /// Where clients come to get to a broker.
 pub(crate) struct Gate {
     pub(crate) port: u16,
+    /// Keeps the port from others while nobody listens there.
+    _held: TcpSocket,
     way: watch::Sender<Way>,
 }
 
 impl Gate {
     /// A gate that is cut.
     pub(crate) fn new() -> Self {
-        let free = StdListener::bind("127.0.0.1:0").unwrap();
+        let held = TcpSocket::new_v4().unwrap();
+        held.set_reuseaddr(true).unwrap();
+        held.bind(([127, 0, 0, 1], 0).into()).unwrap();
         Self {
-            port: free.local_addr().unwrap().port(),
+            port: held.local_addr().unwrap().port(),
+            _held: held,
             way: watch::Sender::new(Way::Cut),
         }
     }

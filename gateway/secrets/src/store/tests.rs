@@ -97,13 +97,14 @@ fn what_is_no_secret_is_refused_without_repeating_it() {
 }
 
 #[test]
-fn a_secret_that_others_may_read_is_warned_of_once_and_a_certificate_is_not() {
+fn a_secret_that_everybody_may_read_is_warned_of_once_and_a_certificate_is_not() {
     let place = Place::holding(b"x");
     let (secrets, start) = (Secrets::default(), Instant::now());
     let read = |kind, after| secrets.read_at(&place.reference, kind, start + after).unwrap();
-    read(Kind::Secret, Duration::ZERO);
-    assert!(!has_warned(&secrets, &place), "for its owner alone");
     place.allow(0o640);
+    read(Kind::Secret, Duration::ZERO);
+    assert!(!has_warned(&secrets, &place), "for its owner and group alone");
+    place.allow(0o604);
     read(Kind::Public, FRESH);
     assert!(!has_warned(&secrets, &place));
     read(Kind::Secret, 2 * FRESH);
