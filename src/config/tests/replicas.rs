@@ -429,6 +429,10 @@ fn a_token_for_kafka_is_got_with_a_client_secret() {
     };
     assert_eq!(client_id, "door");
     assert_eq!(
+        with(r#"mechanism = "OAUTHBEARER", tokenEndpoint = "http://login.example/token", clientId = "door", clientSecret = "file:SECRET""#).faults(),
+        ["onedoor.toml:11 log.sasl.tokenEndpoint: is http: the client secret would cross the network in plain text"]
+    );
+    assert_eq!(
         with(r#"mechanism = "OAUTHBEARER", username = "door", tokenEndpoint = "login""#).faults(),
         [
             "onedoor.toml:11 log.sasl.username: is not for OAUTHBEARER",

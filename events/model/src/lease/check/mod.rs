@@ -42,8 +42,11 @@ fn rules(scenario: Scenario, without: Option<Sentence>) -> Rules {
 
 /// The whole rule: nothing that must not be is found, in a search that is not empty.
 fn holds(scenario: Scenario) {
-    let large = std::env::var("ONEDOOR_MODEL_CHECK").is_ok_and(|size| size == "large");
-    let scenario = if large { scenario.larger() } else { scenario };
+    let scenario = match std::env::var("ONEDOOR_MODEL_CHECK").as_deref() {
+        Ok("time") => scenario.with_more_time(),
+        Ok("ticks") => scenario.with_more_ticks(),
+        Ok(_) | Err(_) => scenario,
+    };
     match rules(scenario, None).search() {
         Ok(seen) => {
             println!("{}: {seen:?}", scenario.name);

@@ -375,9 +375,14 @@ impl Scenario {
         ..Self::KILL
     };
 
-    /// With more time and ticks.
-    pub(super) fn larger(mut self) -> Self {
+    /// One step more passes.
+    pub(super) fn with_more_time(mut self) -> Self {
         self.left.time += 1;
+        self
+    }
+
+    /// Every replica may send one tick more.
+    pub(super) fn with_more_ticks(mut self) -> Self {
         self.more_sends = 1;
         self
     }
