@@ -18,7 +18,7 @@ use crate::{
 /// How long is looked at after a death.
 const AFTERMATH: Duration = Duration::from_secs(15);
 /// Without a fault no call takes so long.
-const FELT: Duration = Duration::from_millis(500);
+const FELT: Duration = Duration::from_secs(1);
 
 /// Kills and pauses brokers under load; no call fails or is lost, and how long calls took is told.
 async fn calls_wait(settings: Settings) {
