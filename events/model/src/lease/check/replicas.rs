@@ -34,7 +34,7 @@ impl Rules {
             cut: Commands::default(),
             call: Call::None,
             behind: 0,
-            sends: self.scenario.sends[slot] + self.scenario.more_sends,
+            sends: self.scenario.sends[slot],
         }
     }
 

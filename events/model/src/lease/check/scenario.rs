@@ -8,8 +8,6 @@ pub(super) struct Scenario {
     pub(super) name: &'static str,
     /// How many ticks each replica may send.
     pub(super) sends: &'static [u8],
-    /// And how many more.
-    pub(super) more_sends: u8,
     /// Replicas that may die.
     pub(super) mortal: &'static [usize],
     /// Replicas that are not running at first.
@@ -70,7 +68,6 @@ impl Scenario {
     pub(super) const KILL: Self = Self {
         name: "kill",
         sends: &[1, 1],
-        more_sends: 0,
         commands: &[Command::Kill],
         left: TWO_STEPS,
         asked: 0,
@@ -375,15 +372,9 @@ impl Scenario {
         ..Self::KILL
     };
 
-    /// One step more passes.
-    pub(super) fn with_more_time(mut self) -> Self {
-        self.left.time += 1;
-        self
-    }
-
-    /// Every replica may send one tick more.
-    pub(super) fn with_more_ticks(mut self) -> Self {
-        self.more_sends = 1;
+    /// With more time, where any passes.
+    pub(super) fn larger(mut self) -> Self {
+        self.left.time += u8::from(self.left.time > 0);
         self
     }
 }
