@@ -9,8 +9,6 @@ use onedoor_secrets::SecretError;
 use onedoor_wire::jwt::JwtFault;
 use uuid::Uuid;
 
-use crate::keys::SignError;
-
 /// How long a refusal that will not pass by itself is remembered, so that a flood of calls is no flood of requests.
 const REFUSAL_KEPT: Duration = Duration::from_secs(5);
 
@@ -52,7 +50,7 @@ pub enum NoTokenB {
     Unusable(#[from] UnusableAnswer),
     /// It could not be signed. The gateway's fault.
     #[error("cannot sign a token")]
-    Sign(#[source] SignError),
+    Sign(#[source] jsonwebtoken::errors::Error),
     /// It cannot stand in a header. The gateway's fault.
     #[error("the token cannot be sent")]
     Unsendable,

@@ -4,6 +4,7 @@
 mod tests;
 
 use jiff::Timestamp;
+use jsonwebtoken::{Algorithm, Header};
 use onedoor_model::{decide::Entitlement, ids::CallId};
 use serde::Serialize;
 
@@ -77,7 +78,10 @@ impl TokenIssuer {
             idp: principal.issuer.as_str(),
             name: principal.display_name.as_deref(),
         };
-        let token = self.key.sign(&claims).map_err(NoTokenB::Sign)?;
+        let mut header = Header::new(Algorithm::ES256);
+        header.typ = Some("at+jwt".to_owned());
+        header.kid = Some(self.key.id().to_owned());
+        let token = jsonwebtoken::encode(&header, &claims, self.key.encoding()).map_err(NoTokenB::Sign)?;
         TokenB::bearer(&token).ok_or(NoTokenB::Unsendable)
     }
 }

@@ -5,37 +5,19 @@ use std::{
     io::{self, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
-use aws_lc_rs::{
-    rand::SystemRandom,
-    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _},
-};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde::Serialize;
+use jsonwebtoken::EncodingKey;
 use serde_json::{Value, json};
 
 /// A private key and the public description of its other half. Never printed.
 #[derive(Clone)]
 pub struct SigningKey {
-    /// Read once: to read a key takes longer than to sign with it.
-    pair: Arc<EcdsaKeyPair>,
-    /// The header of every token (RFC 7515 §4, RFC 9068 §2.1), encoded.
-    header: Arc<str>,
+    encoding: EncodingKey,
     id: String,
     jwk: Value,
-}
-
-/// A token that could not be signed. The gateway's fault.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum SignError {
-    /// Its claims are no JSON.
-    #[error("the claims cannot be written")]
-    Claims(#[source] Arc<serde_json::Error>),
-    /// The key did not sign.
-    #[error("the key did not sign")]
-    Key,
 }
 
 /// A signing key that cannot be had.
@@ -112,13 +94,17 @@ impl SigningKey {
         let jwk = json!({
             "kty": "EC", "crv": "P-256", "x": x, "y": y, "use": "sig", "alg": "ES256", "kid": id,
         });
-        let header = json!({ "typ": "at+jwt", "alg": "ES256", "kid": id });
         Some(Self {
-            pair: Arc::new(pair),
-            header: URL_SAFE_NO_PAD.encode(header.to_string()).into(),
+            encoding: EncodingKey::from_ec_der(der),
             id,
             jwk,
         })
+    }
+
+    /// `kid` of tokens signed with it.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// The public half (RFC 7517).
@@ -127,16 +113,8 @@ impl SigningKey {
         &self.jwk
     }
 
-    /// An access token with these claims (RFC 7515 §3.1, RFC 9068).
-    pub(crate) fn sign(&self, claims: &impl Serialize) -> Result<String, SignError> {
-        let claims = serde_json::to_vec(claims).map_err(|error| SignError::Claims(Arc::new(error)))?;
-        let mut token = format!("{}.", self.header);
-        URL_SAFE_NO_PAD.encode_string(claims, &mut token);
-        let signed = self.pair.sign(&SystemRandom::new(), token.as_bytes());
-        let signature = signed.map_err(|_| SignError::Key)?;
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(signature.as_ref(), &mut token);
-        Ok(token)
+    pub(crate) fn encoding(&self) -> &EncodingKey {
+        &self.encoding
     }
 }
 

@@ -19,6 +19,6 @@ mod world;
 pub use cache::CacheCounts;
 pub use exchange::Exchange;
 pub use fault::{NoTokenB, NotSetUp, ProviderRefusal, Unavailable, UnusableAnswer};
-pub use keys::{KeyError, SignError, SigningKey};
+pub use keys::{KeyError, SigningKey};
 pub use shared::SharedCounts;
 pub use token::TokenB;

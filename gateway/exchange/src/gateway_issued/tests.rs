@@ -1,6 +1,6 @@
 //! The token as tool servers verify it.
 
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, jwk::JwkSet};
+use jsonwebtoken::{DecodingKey, Validation, jwk::JwkSet};
 use uuid::Uuid;
 
 use super::*;
